@@ -1,0 +1,224 @@
+import { RepresentationChanged, type Body, type ContentCoding, type Representation } from '../representation.ts'
+import type { Key } from '../paths/request-path.ts'
+import type { Found, FoundFile, Source } from '../sources/source.ts'
+import { CLOCK_GRAIN_MS } from '../sources/stored-file.ts'
+
+/** What is kept in memory, and for how long it is believed. */
+export interface HotFileOptions {
+  /** Bytes of the largest file that is kept. */
+  maxFileBytes: number
+  /** Bytes of all that is kept together. */
+  totalBytes: number
+  /** The most files whose description is kept. */
+  maxFiles: number
+  /** Milliseconds between two looks at the source, per file that is asked for. */
+  revalidateMs: number
+}
+
+/** What an entry costs beside its bytes: description, headers, map. Estimated, so that many empty files are bounded too. */
+const ENTRY_BYTES = 1024
+
+/**
+ * The files asked for last, finished in memory: descriptions of all, bytes of the small.
+ * One serves all sources; the file unused for the longest goes first.
+ */
+export class HotFiles {
+  readonly #options: HotFileOptions
+  readonly #ends = new Entry('' as Key, new Map(), undefined as never, 0)
+  #bytes = 0
+  #files = 0
+
+  constructor (options: HotFileOptions) {
+    this.#options = options
+    this.#ends.next = this.#ends
+    this.#ends.previous = this.#ends
+  }
+
+  /** Bytes kept now, overhead included. */
+  get bytes (): number {
+    return this.#bytes
+  }
+
+  /** Files kept now. */
+  get files (): number {
+    return this.#files
+  }
+
+  /** A source whose files are remembered here. Missing keys and directories are not. */
+  over (source: Source): Source {
+    const entries = new Map<Key, Entry>()
+    const lookups = new Map<Key, Promise<Found | undefined>>()
+    const revalidateMs = this.#options.revalidateMs
+
+    const lookUp = async (key: Key): Promise<Found | undefined> => {
+      try {
+        return this.#remember(entries, key, await source.stat(key))
+      } finally {
+        lookups.delete(key)
+      }
+    }
+
+    return {
+      stat: key => {
+        const entry = entries.get(key)
+        if (entry !== undefined && Date.now() - entry.checked < revalidateMs) {
+          this.#touch(entry)
+          return entry.found
+        }
+        let lookup = lookups.get(key)
+        if (lookup === undefined) lookups.set(key, lookup = lookUp(key))
+        return lookup
+      },
+      list: async (key, limit) => await source.list(key, limit),
+      close: async () => await source.close()
+    }
+  }
+
+  /** Called by a representation that has read its bytes. */
+  grow (entry: Entry, bytes: number): void {
+    if (entry.next === undefined) return // it was dropped meanwhile
+    entry.bytes += bytes
+    this.#bytes += bytes
+    this.#trim()
+  }
+
+  drop (entry: Entry): void {
+    if (entry.next === undefined || entry.previous === undefined) return
+    entry.previous.next = entry.next
+    entry.next.previous = entry.previous
+    entry.next = entry.previous = undefined
+    if (entry.entries.get(entry.key) === entry) entry.entries.delete(entry.key)
+    this.#bytes -= entry.bytes
+    this.#files--
+  }
+
+  #remember (entries: Map<Key, Entry>, key: Key, found: Found | undefined): Found | undefined {
+    const known = entries.get(key)
+    if (known !== undefined && found?.kind === 'file' && known.isStill(found)) {
+      known.checked = Date.now()
+      this.#touch(known)
+      return known.found
+    }
+    if (known !== undefined) this.drop(known)
+    if (found?.kind !== 'file') return found
+    const entry = new Entry(key, entries, found, ENTRY_BYTES + key.length * 2)
+    entry.found = this.#kept(found, entry)
+    entries.set(key, entry)
+    this.#link(entry)
+    this.#bytes += entry.bytes
+    this.#files++
+    this.#trim()
+    return entry.found
+  }
+
+  #kept (found: FoundFile, entry: Entry): FoundFile {
+    const keep = (representation: Representation): Representation => new HotRepresentation(representation, this, entry, this.#options.maxFileBytes)
+    const encoded = found.encoded === undefined
+      ? undefined
+      : Object.fromEntries(Object.entries(found.encoded).map(([coding, representation]) => [coding, keep(representation)])) as Partial<Record<ContentCoding, Representation>>
+    return { ...found, representation: keep(found.representation), encoded }
+  }
+
+  #touch (entry: Entry): void {
+    if (this.#ends.next === entry || entry.next === undefined || entry.previous === undefined) return
+    entry.previous.next = entry.next
+    entry.next.previous = entry.previous
+    this.#link(entry)
+  }
+
+  #link (entry: Entry): void {
+    const first = this.#ends.next as Entry
+    entry.previous = this.#ends
+    entry.next = first
+    first.previous = entry
+    this.#ends.next = entry
+  }
+
+  #trim (): void {
+    while (this.#bytes > this.#options.totalBytes || this.#files > this.#options.maxFiles) {
+      const last = this.#ends.previous as Entry
+      if (last === this.#ends) return
+      this.drop(last)
+    }
+  }
+}
+
+/** One file's place in the order of use. */
+class Entry {
+  readonly key: Key
+  readonly entries: Map<Key, Entry>
+  found: FoundFile
+  bytes: number
+  checked = Date.now()
+  readonly #seen = this.checked
+  next: Entry | undefined
+  previous: Entry | undefined
+
+  constructor (key: Key, entries: Map<Key, Entry>, found: FoundFile, bytes: number) {
+    this.key = key
+    this.entries = entries
+    this.found = found
+    this.bytes = bytes
+  }
+
+  /** Whether a new look at the source shows what is kept, beyond the doubt of a coarse clock. */
+  isStill (found: FoundFile): boolean {
+    return found.revision === this.found.revision && this.#seen - found.changed >= CLOCK_GRAIN_MS
+  }
+}
+
+/** A representation that keeps its bytes, if they are few, from its first reader on. */
+class HotRepresentation implements Representation {
+  readonly type
+  readonly size
+  readonly entityTag
+  readonly lastModified
+  readonly encoding
+  readonly vary
+  bytes: Buffer | undefined
+  cacheOutcome: string
+  readonly #source: Representation
+  readonly #hotFiles: HotFiles
+  readonly #entry: Entry
+  readonly #isSmall: boolean
+  #loading: Promise<Buffer> | undefined
+
+  constructor (source: Representation, hotFiles: HotFiles, entry: Entry, maxFileBytes: number) {
+    this.type = source.type
+    this.size = source.size
+    this.entityTag = source.entityTag
+    this.lastModified = source.lastModified
+    this.encoding = source.encoding
+    this.vary = source.vary
+    this.#source = source
+    this.#hotFiles = hotFiles
+    this.#entry = entry
+    this.#isSmall = source.size !== undefined && source.size <= maxFileBytes
+    this.cacheOutcome = this.#isSmall ? 'load' : 'disk'
+  }
+
+  async open (range?: { start: number, end: number }): Promise<Body> {
+    try {
+      if (!this.#isSmall) return await this.#source.open(range)
+      const bytes = await (this.#loading ??= this.#load())
+      return range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)
+    } catch (error) {
+      if (error instanceof RepresentationChanged) this.#hotFiles.drop(this.#entry)
+      throw error
+    } finally {
+      this.#loading = undefined
+    }
+  }
+
+  async #load (): Promise<Buffer> {
+    const bytes = await wholeOf(await this.#source.open())
+    this.bytes = bytes
+    this.cacheOutcome = 'hot'
+    this.#hotFiles.grow(this.#entry, bytes.length)
+    return bytes
+  }
+}
+
+async function wholeOf (body: Body): Promise<Buffer> {
+  return Buffer.isBuffer(body) ? body : Buffer.concat(await body.toArray())
+}

@@ -1,0 +1,147 @@
+import Type, { type Static } from 'typebox'
+import { cacheRulePattern } from '../http/cache-control.ts'
+
+/**
+ * The one truth about the configuration: types, defaults, checks, the table in
+ * `docs/configuration.md`, `.env.example` and `media.config.schema.json` come from here.
+ * `env` names the environment variable that sets a scalar.
+ */
+
+const strict = { additionalProperties: false } as const
+
+/** A schema whose value may be left out: its type says so to {@link Input}. */
+type Defaulted<S extends Type.TSchema> = S & { default: unknown }
+
+function defaulted<S extends Type.TSchema> (schema: S, value: Type.Static<S> | Record<string, never>): Defaulted<S> {
+  return { ...schema, default: value }
+}
+
+const Bytes = (description: string, value: number) => defaulted(Type.Integer({ description: `${description}, in bytes`, minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), value)
+const Milliseconds = (description: string, value: number, minimum = 0) => defaulted(Type.Integer({ description: `${description}, in milliseconds`, minimum, maximum: 2_147_483_647 }), value)
+const Count = (description: string, value: number, maximum: number) => defaulted(Type.Integer({ description, minimum: 1, maximum }), value)
+const Flag = (description: string, value: boolean, extra = {}) => defaulted(Type.Boolean({ description, ...extra }), value)
+const Words = <const T extends string[]>(description: string, words: T, value: T[number], extra = {}) => defaulted(Type.Unsafe<T[number]>({ type: 'string', enum: words, description, ...extra }), value)
+const List = <S extends Type.TSchema>(description: string, item: S, value: Array<Type.Static<S>>, extra = {}) => defaulted(Type.Array(item, { description, ...extra }), value as never)
+const Section = <P extends Type.TProperties>(description: string, properties: P) => defaulted(Type.Object(properties, { ...strict, description }), {})
+const Rule = (description: string) => Type.String({ description, pattern: cacheRulePattern, examples: ['30d immutable'] })
+const Prefix = (description: string) => Type.String({ description, pattern: '^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?$' })
+
+const Server = Section('The standalone server. A host application decides these for itself', {
+  host: defaulted(Type.String({ description: 'The address to listen on. `localhost` is both loopback addresses, `0.0.0.0` every IPv4 one', minLength: 1, env: 'HOST' }), 'localhost'),
+  port: defaulted(Type.Integer({ description: 'The port to listen on; 0 takes a free one', minimum: 0, maximum: 65_535, env: 'PORT' }), 3000),
+  idleTimeoutMs: Milliseconds('How long a connection may make no progress, in either direction, until it is closed; 0 is for ever', 120_000),
+  shutdownDelayMs: Milliseconds('How long after SIGTERM readiness fails while requests are still taken, so that a load balancer can turn away', 1000),
+  shutdownDeadlineMs: Milliseconds('How long after that the requests in flight may take', 30_000)
+})
+
+const Log = Section('What is written down', {
+  level: Words('The least severe line that is written', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', { env: 'LOG_LEVEL' }),
+  file: Type.Optional(Type.String({ description: 'The file that log lines are appended to; standard output without it', minLength: 1, env: 'LOG_FILE' })),
+  requests: Flag('One line for each request', true, { env: 'LOG_REQUESTS' }),
+  serverTiming: Flag('Answers carry `Server-Timing`: how long the server took, and what its cache did', false, { env: 'SERVER_TIMING' })
+})
+
+const HotFiles = Section('Small files that are asked for often, kept finished in memory', {
+  maxFileBytes: Bytes('The largest file that is kept', 262_144),
+  totalBytes: Bytes('What is kept altogether; the file unused for the longest goes first', 67_108_864),
+  maxFiles: Count('The most files that are kept', 20_000, 10_000_000),
+  revalidateMs: Milliseconds('How long a file is believed unchanged until the source is asked again', 1000)
+})
+
+const LargeFiles = Section('Files sent from disk, chunk by chunk', {
+  poolBytes: Bytes('Buffers that files are read into, shared by all who read', 33_554_432),
+  maxDescriptors: Count('The most descriptors that stay open while nobody reads', 256, 1_000_000),
+  descriptorIdleMs: Milliseconds('How long an unread file stays open', 5000, 10)
+})
+
+const FileSource = Type.Object({
+  driver: Type.Literal('file'),
+  root: Type.String({ description: 'The directory: absolute, or from the configuration file\'s own', minLength: 1 }),
+  symlinks: Words('`inside` follows links that stay below the root, `deny` none, `follow` all', ['inside', 'deny', 'follow'], 'inside'),
+  visibleDotNames: List('Names with a leading dot that are shown all the same, such as `.well-known`', Type.String({ pattern: '^\\.[^/\\\\]+$' }), []),
+  caseInsensitive: Flag('Whether `Cat.JPG` finds `cat.jpg` where the exact name is missing', false)
+}, { ...strict, description: 'A directory' })
+
+const TreeSource = Type.Object({
+  driver: Type.Literal('tree'),
+  branches: Type.Array(Type.Object({
+    path: defaulted(Prefix('Where it hangs in the tree'), '/'),
+    source: Type.String({ description: 'The name of the source that hangs there', minLength: 1 })
+  }, strict), { description: 'Deeper paths are looked at first, then in this order', minItems: 1 })
+}, { ...strict, description: 'Several sources joined into one tree' })
+
+const Cors = Type.Object({
+  origins: Type.Array(Type.String({ pattern: '^(\\*|https?://(\\*\\.)?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*(:\\d{1,5})?)$' }), { description: 'Exact origins, `https://*.example.com` for every subdomain, or `*` for all', minItems: 1 }),
+  credentials: Flag('Whether cookies and authorization may come along; never together with `*`', false),
+  methods: List('Methods that a preflight allows', Type.String({ pattern: '^[A-Z-]+$' }), ['GET', 'HEAD']),
+  allowedHeaders: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), { description: 'Request headers that a preflight allows; without it, those it asks for' })),
+  exposedHeaders: List('Answer headers that scripts may read', Type.String({ pattern: '^[A-Za-z0-9-]+$' }), ['Accept-Ranges', 'Content-Encoding', 'Content-Length', 'Content-Range', 'ETag']),
+  maxAgeSeconds: defaulted(Type.Integer({ description: 'How long a browser may keep a preflight\'s answer', minimum: 0, maximum: 86_400 }), 7200),
+  timingAllowOrigin: Flag('Whether the allowed origins may read timings (`Timing-Allow-Origin`)', false)
+}, { ...strict, description: 'Which other sites\' scripts may read the mount. Without it, none' })
+
+const Cache = Section('How long answers may be kept: `30d`, or words of `Cache-Control`', {
+  default: defaulted(Rule('The rule where no type matches'), 'no-cache'),
+  types: defaulted(Type.Record(Type.String(), Rule('The rule for a type (`image/png`) or a range of types (`image/*`)'), { description: 'Rules by media type' }), {})
+})
+
+const Fallback = Type.Object({
+  file: Type.String({ description: 'The file that is served in place of a missing page', minLength: 1, pattern: '^[^/\\\\.][^\\\\]*$' }),
+  except: List('Paths below which a missing file stays missing, seen from the root of the host and from that of the mount', Prefix('A path'), ['/api/'])
+}, { ...strict, description: 'For single-page apps: what answers a missing path that does not end like a file' })
+
+const Mount = Type.Object({
+  prefix: defaulted(Prefix('Where the mount begins in the URL space'), '/'),
+  source: Type.String({ description: 'The name of the source', minLength: 1 }),
+  permission: Words('What clients may do at most', ['read', 'read-write'], 'read'),
+  delivery: Words('How the bytes reach the client', ['serve'], 'serve'),
+  index: List('Files that stand for their directory: the first that is there', Type.String({ pattern: '^[^/\\\\]+$' }), ['index.html']),
+  listing: Flag('Whether a directory without an index file shows its members', false),
+  fallback: Type.Optional(Fallback),
+  precompressed: Flag('Whether `.br`, `.zst` and `.gz` siblings of compressible files are sent to those who accept them', true),
+  cors: Type.Optional(Cors),
+  resourcePolicy: Words('`Cross-Origin-Resource-Policy`: which sites may embed the files', ['cross-origin', 'same-site', 'same-origin'], 'cross-origin'),
+  trustActiveContent: Flag('Whether SVG is sent without a sandbox. Never possible on a `read-write` mount', false),
+  cache: Cache
+}, { ...strict, description: 'A URL prefix, a source and its policies' })
+
+const Sources = Type.Record(
+  Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]*$' }),
+  // oneOf and discriminator, so that a mistake is told in the words of the driver it was made in
+  Type.Unsafe<Static<typeof FileSource> | Static<typeof TreeSource>>({ type: 'object', required: ['driver'], oneOf: [FileSource, TreeSource], discriminator: { propertyName: 'driver' } }),
+  { ...strict, description: 'Where files live, by name' }
+)
+
+/** The whole configuration. */
+export const Config = Type.Object({
+  $schema: Type.Optional(Type.String({ description: 'For editors: where this configuration\'s JSON Schema is' })),
+  server: Server,
+  publicUrl: Type.Optional(Type.String({ description: 'The URL by which clients reach the root of this server, where no trusted proxy tells it', pattern: '^https?://[^/?#\\s]+(/[A-Za-z0-9._~/-]*)?$', env: 'PUBLIC_URL' })),
+  trustedProxies: List('Addresses or CIDR ranges of the proxies whose `Forwarded` and `X-Forwarded-*` are believed', Type.String({ minLength: 1 }), [], { env: 'TRUSTED_PROXIES' }),
+  log: Log,
+  hotFiles: HotFiles,
+  largeFiles: LargeFiles,
+  sources: defaulted(Sources, {}),
+  mounts: List('What is served where; the longest prefix wins', Mount, [])
+}, { ...strict, title: 'fastify-media configuration' })
+
+/** A configuration with every default in place. */
+export type Config = Static<typeof Config>
+export type MountConfig = Static<typeof Mount>
+export type CorsConfig = Static<typeof Cors>
+export type FallbackConfig = Static<typeof Fallback>
+export type SourceConfig = Config['sources'][string]
+
+/** What a person writes for a schema: whatever has a default may be left out. */
+type Input<S> =
+  S extends Type.TObject<infer P> ? InputProperties<P>
+    : S extends Type.TArray<infer I> ? Array<Input<I>>
+      : S extends Type.TSchema ? Static<S> : never
+
+type LeftOut<P> = { [K in keyof P]: P[K] extends Defaulted<Type.TSchema> | Type.TOptional<Type.TSchema> ? K : never }[keyof P]
+type InputProperties<P> = { [K in LeftOut<P>]?: Input<P[K]> } & { [K in Exclude<keyof P, LeftOut<P>>]: Input<P[K]> }
+
+type SourceInput = Input<typeof FileSource> | Input<typeof TreeSource>
+
+/** A configuration as it is written. */
+export type ConfigInput = Omit<Input<typeof Config>, 'sources'> & { sources?: Record<string, SourceInput> }

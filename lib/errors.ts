@@ -1,0 +1,132 @@
+/** One row of the table of failures: `[status, title]`, the title being the public words. */
+type Row = readonly [status: number, title: string]
+
+/**
+ * Every failure this project answers with, by its stable code. `docs/errors.md` is
+ * generated from this table and from {@link advice}.
+ */
+export const failures = {
+  'bad-request': [400, 'The request is malformed'],
+  'bad-path': [400, 'The path is malformed or not allowed'],
+  'unauthorized': [401, 'Authentication is required'],
+  'forbidden': [403, 'The server may not read this file'],
+  'not-found': [404, 'Nothing is here'],
+  'method-not-allowed': [405, 'This method is not allowed here'],
+  'request-timeout': [408, 'The request did not arrive in time'],
+  'conflict': [409, 'The request conflicts with the present state'],
+  'precondition-failed': [412, 'A precondition of the request is false'],
+  'body-too-large': [413, 'The request body is too large'],
+  'uri-too-long': [414, 'The URL is too long'],
+  'unsupported-media-type': [415, 'The media type of the request body is not supported'],
+  'range-not-satisfiable': [416, 'None of the requested ranges lies within the file'],
+  'unprocessable': [422, 'The request cannot be processed'],
+  'too-many-requests': [429, 'Too many requests'],
+  'headers-too-large': [431, 'The request headers are too large'],
+  'internal': [500, 'The server failed'],
+  'not-implemented': [501, 'This is not implemented'],
+  'out-of-descriptors': [503, 'The server has too many files open'],
+  'unavailable': [503, 'The server is not available']
+} as const satisfies Record<string, Row>
+
+export type FailureCode = keyof typeof failures
+
+/** What a person who meets a code can do, for `docs/errors.md`. */
+export const advice: Record<FailureCode, string> = {
+  'bad-request': 'Correct the request; the log names what was wrong.',
+  'bad-path': 'Send the path once percent-encoded, in UTF-8, without dot segments, `%2F`, backslash or NUL.',
+  'unauthorized': 'Send credentials.',
+  'forbidden': 'The log line says which path, its owner and its mode: let the server\'s user read it.',
+  'not-found': 'Check the spelling and the mount. Dotfiles, links that leave the root, FIFOs and devices are also answered so.',
+  'method-not-allowed': 'Use a method named in `Allow`.',
+  'request-timeout': 'Send the request faster.',
+  'conflict': 'Fetch the present state and try again.',
+  'precondition-failed': 'The file changed, or the tag is weak: fetch it anew. `If-Match` compares strongly.',
+  'body-too-large': 'Send less.',
+  'uri-too-long': 'Shorten the URL.',
+  'unsupported-media-type': 'Send another media type.',
+  'range-not-satisfiable': '`Content-Range: bytes */N` gives the size: ask below it.',
+  'unprocessable': 'Correct the values; the log names them.',
+  'too-many-requests': 'Wait as `Retry-After` says.',
+  'headers-too-large': 'Send smaller headers: the limit is 16 KiB.',
+  'internal': 'A fault of the server: look up the request id in the log.',
+  'not-implemented': 'Use what the documentation names.',
+  'out-of-descriptors': 'Try again; the operator should raise the limit of open files.',
+  'unavailable': 'Try again as `Retry-After` says.'
+}
+
+/** Choices for a {@link MediaError} beyond its code. */
+export interface MediaErrorOptions {
+  /** Public words for this one occurrence. Never a path of the machine. */
+  detail?: string
+  /** Facts for the log alone. */
+  context?: Record<string, unknown>
+  /** Response headers that belong to the failure, such as `Allow`. */
+  headers?: Record<string, string>
+  /** What happened underneath; logged, never sent. */
+  cause?: unknown
+}
+
+/**
+ * A failure with a stable `code`. Its `status` and public title come from {@link failures};
+ * its `message` is for the log.
+ */
+export class MediaError extends Error {
+  override readonly name = 'MediaError'
+  readonly code: FailureCode
+  readonly statusCode: number
+  readonly detail: string | undefined
+  readonly context: Record<string, unknown> | undefined
+  readonly headers: Record<string, string> | undefined
+
+  constructor (code: FailureCode, options: MediaErrorOptions = {}) {
+    super(options.detail ?? failures[code][1], options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.statusCode = failures[code][0]
+    this.detail = options.detail
+    this.context = options.context
+    this.headers = options.headers
+  }
+}
+
+const codeOfStatus = new Map<number, FailureCode>()
+for (const code of Object.keys(failures) as FailureCode[]) {
+  // Several codes may share a status: the first is the general one, except for 503.
+  if (!codeOfStatus.has(failures[code][0])) codeOfStatus.set(failures[code][0], code)
+}
+codeOfStatus.set(503, 'unavailable')
+
+/**
+ * The code for an error that is not ours, by its HTTP status.
+ * Unknown client statuses become `bad-request`, anything else `internal`.
+ */
+export function failureOfStatus (status: number): FailureCode {
+  const code = codeOfStatus.get(status)
+  if (code !== undefined) return code
+  return status >= 400 && status < 500 ? 'bad-request' : 'internal'
+}
+
+/** A problem document (RFC 9457 §3.1) with this project's extension members. */
+export interface Problem {
+  title: string
+  status: number
+  code: FailureCode
+  detail?: string
+  requestId?: string
+}
+
+/**
+ * The problem document for a failure.
+ *
+ * @param code the failure's stable code
+ * @param extra what this occurrence adds
+ */
+export function problem (code: FailureCode, extra: { detail?: string | undefined, requestId?: string | undefined } = {}): Problem {
+  const [status, title] = failures[code]
+  return {
+    title,
+    status,
+    code,
+    ...(extra.detail === undefined ? {} : { detail: extra.detail }),
+    ...(extra.requestId === undefined ? {} : { requestId: extra.requestId })
+  }
+}

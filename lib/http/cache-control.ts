@@ -1,0 +1,70 @@
+/**
+ * The words of a cache rule, the same as in `Cache-Control` except that `30d` stands for
+ * `public, max-age=2592000`. Durations are a number and `s m h d w y`.
+ */
+const flags = ['public', 'private', 'no-cache', 'no-store', 'no-transform', 'must-revalidate', 'immutable'] as const
+const durations = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'] as const
+
+const units: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 }
+
+/** RFC 9111 §1.2.2: a greater delta-seconds may overflow in a cache. */
+const MAX_SECONDS = 2_147_483_648
+
+const duration = `\\d{1,10}[${Object.keys(units).join('')}]`
+const word = `(?:${duration}|${flags.join('|')}|(?:${durations.join('|')})=\\d{1,10}[${Object.keys(units).join('')}]?)`
+
+/** What a cache rule looks like, for the configuration's schema. */
+export const cacheRulePattern = `^${word}(?:[ ,]+${word})*$`
+
+/**
+ * The value of `Cache-Control` (RFC 9111 §5.2.2, RFC 5861, RFC 8246) for a rule such as
+ * `30d immutable` or `5m stale-while-revalidate=1d no-transform`.
+ *
+ * @throws {TypeError} naming the word that is not one of a rule's, or that contradicts another
+ */
+export function cacheControl (rule: string): string {
+  const directives = rule.split(/[ ,]+/).filter(Boolean).map(directive)
+  const names = new Set(directives.flatMap(text => text.split(', ').map(part => part.split('=', 1)[0])))
+  if (names.has('public') && names.has('private')) throw new TypeError('Expected either public or private')
+  if (names.has('no-store') && names.size > 1) throw new TypeError('Expected no-store to stand alone')
+  if (names.has('private')) return directives.join(', ').replace('public, ', '')
+  return directives.join(', ')
+}
+
+function directive (text: string): string {
+  if ((flags as readonly string[]).includes(text)) return text
+  if (new RegExp(`^${duration}$`).test(text)) return `public, max-age=${seconds(text)}`
+  const [name = '', value = ''] = text.split('=', 2)
+  if ((durations as readonly string[]).includes(name)) return `${name}=${seconds(value)}`
+  throw new TypeError(`Expected a duration such as 30d, or a word of Cache-Control, but received ${text}`)
+}
+
+function seconds (text: string): number {
+  const match = /^(\d{1,10})([smhdwy]?)$/.exec(text)
+  if (match === null) throw new TypeError(`Expected a duration such as 30d but received ${text}`)
+  return Math.min(MAX_SECONDS, Number(match[1]) * (units[match[2] || 's'] as number))
+}
+
+/** A mount's cache rules: one for everything, others by media type. */
+export interface CacheRules {
+  /** The rule where no type matches. */
+  readonly default: string
+  /** Rules by media type (`image/png`) or range (`image/*`). */
+  readonly types: Readonly<Record<string, string>>
+}
+
+/** Resolves rules once into a function from a `Content-Type` to its `Cache-Control`. */
+export function cachePolicy (rules: CacheRules): (type: string) => string {
+  const fallback = cacheControl(rules.default)
+  const byType = new Map(Object.entries(rules.types).map(([type, rule]) => [type.toLowerCase(), cacheControl(rule)]))
+  const known = new Map<string, string>()
+  return function policyOf (type) {
+    let value = known.get(type)
+    if (value !== undefined) return value
+    const name = type.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+    value = byType.get(name) ?? byType.get(`${name.split('/', 1)[0]}/*`) ?? byType.get('*/*') ?? fallback
+    // Types come from the table of endings, or from an upstream: bounded against the latter.
+    if (known.size < 1000) known.set(type, value)
+    return value
+  }
+}

@@ -1,0 +1,29 @@
+import { isKnownType } from '../http/media-type.ts'
+import type { Key, RequestPath } from './request-path.ts'
+
+/** What answers a missing page of a single-page app. */
+export interface Fallback {
+  /** A key of the mount's source. */
+  readonly file: string
+  /** Paths below which a missing file stays missing. */
+  readonly except: readonly string[]
+}
+
+/**
+ * The key that answers a missing path, or undefined where it stays missing: below an
+ * excepted path, seen from the host's root and from the mount's, and where the path ends
+ * like a file (a missing script must not turn into a page).
+ *
+ * @param prefix the mount's prefix, without a trailing slash
+ */
+export function fallbackKey (fallback: Fallback, path: RequestPath, prefix: string): Key | undefined {
+  const within = `/${path.key}`
+  const excepted = fallback.except.some(except => isBelow(within, except) || isBelow(prefix + within, except))
+  const endsLikeFile = !path.directory && isKnownType(path.key.slice(path.key.lastIndexOf('/') + 1))
+  return excepted || endsLikeFile ? undefined : fallback.file as Key
+}
+
+function isBelow (path: string, except: string): boolean {
+  const bare = except.endsWith('/') ? except.slice(0, -1) : except
+  return path === bare || path.startsWith(`${bare}/`)
+}

@@ -1,0 +1,48 @@
+import type { Readable } from 'node:stream'
+import type { EntityTag } from './http/entity-tag.ts'
+import type { ByteRange } from './http/range.ts'
+
+/** A content coding (RFC 9110 §8.4.1) that a stored representation may have. */
+export type ContentCoding = 'br' | 'zstd' | 'gzip'
+
+/** Bytes in memory, or a stream of them. */
+export type Body = Buffer | Readable
+
+/**
+ * What *would* be sent: its headers' facts, and how to get the bytes. Nothing is open yet.
+ * Immutable: a change of the stored bytes gives another representation.
+ */
+export interface Representation {
+  /** The media type with its parameters, ready for `Content-Type`. */
+  readonly type: string
+  /** Length in bytes, where it is known before opening. Ranges need it. */
+  readonly size?: number | undefined
+  /** The entity tag, quoted. */
+  readonly entityTag?: EntityTag | undefined
+  /** Last modification in milliseconds since the epoch. */
+  readonly lastModified?: number | undefined
+  /** The coding the bytes are stored in. */
+  readonly encoding?: ContentCoding | undefined
+  /** Request fields that selected this representation, for `Vary`. */
+  readonly vary?: string | undefined
+  /** The whole content, where it is in memory already: it is then sent without waiting. */
+  readonly bytes?: Buffer | undefined
+  /** How the cache saw it, for the log: `hot`, `load`, `disk` … */
+  readonly cacheOutcome?: string | undefined
+  /**
+   * Opens the bytes, all of them or one range. Called once for each part that is sent, and
+   * only after every precondition was decided.
+   *
+   * @throws {MediaError} `not-found`, `forbidden`, `out-of-descriptors`; the file may have gone since it was described
+   */
+  open (range?: ByteRange): Promise<Body> | Body
+}
+
+/** What `open` throws when the bytes are no longer those that were described: describe again. */
+export class RepresentationChanged extends Error {
+  override readonly name = 'RepresentationChanged'
+
+  constructor (what: string, cause?: unknown) {
+    super(`${what} changed after it was described`, cause === undefined ? undefined : { cause })
+  }
+}

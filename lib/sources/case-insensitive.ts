@@ -1,0 +1,33 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isMissing } from './file-faults.ts'
+
+/** Names that differ only in letter case or Unicode composition fold to one. */
+function fold (name: string): string {
+  return name.normalize('NFC').toLowerCase()
+}
+
+/**
+ * The path of the machine that a key names when letter case does not count: segment by
+ * segment the exact name if it is there, else the first in order that folds to the same.
+ * Reads one directory per segment, so it is asked only after the exact path was missing.
+ */
+export async function matchingPath (root: string, key: string, isHidden: (name: string) => boolean): Promise<string | undefined> {
+  let path = root
+  for (const segment of key.split('/')) {
+    const names = await namesOf(path)
+    const name = names.includes(segment) ? segment : names.sort().find(candidate => fold(candidate) === fold(segment))
+    if (name === undefined || isHidden(name)) return undefined
+    path = join(path, name)
+  }
+  return path
+}
+
+async function namesOf (path: string): Promise<string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}

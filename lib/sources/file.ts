@@ -1,0 +1,154 @@
+import { constants, type BigIntStats } from 'node:fs'
+import { access, lstat, opendir, realpath } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import { typeOf, codingOf } from '../http/media-type.ts'
+import { childKey, type Key } from '../paths/request-path.ts'
+import type { Representation } from '../representation.ts'
+import { matchingPath } from './case-insensitive.ts'
+import { fileFault, isMissing } from './file-faults.ts'
+import type { LargeFiles } from './large-files.ts'
+import { revisionOf, type StoredFile } from './stored-file.ts'
+import type { Entry, Found, FoundFile, Listing, Source } from './source.ts'
+
+/** How the `file` driver finds files. */
+export interface FileSourceOptions {
+  /** The directory. It must exist. */
+  root: string
+  /** `inside`: links are followed while they stay below the root; `deny`: no link is followed; `follow`: wherever they lead. */
+  symlinks: 'inside' | 'deny' | 'follow'
+  /** Names with a leading dot that are shown all the same, such as `.well-known`. */
+  visibleDotNames: readonly string[]
+  /** Whether `Cat.JPG` finds `cat.jpg` where the exact name is missing. */
+  caseInsensitive: boolean
+}
+
+/** A directory of the machine as a source. */
+export async function fileSource (options: FileSourceOptions, largeFiles: LargeFiles): Promise<Source> {
+  await realpath(options.root) // a missing root is found now, not by the first visitor
+  const visible = new Set(options.visibleDotNames)
+
+  function isHidden (name: string): boolean {
+    return name.startsWith('.') && !visible.has(name)
+  }
+
+  /** The real path a key names, or undefined where it is missing, hidden, or leads outside. */
+  async function locate (key: Key): Promise<string | undefined> {
+    if (key !== '' && key.split('/').some(isHidden)) return undefined
+    // Resolved anew each time: a root that is itself a link may be switched to another release.
+    const root = await realPathOf(options.root)
+    if (root === undefined) return undefined
+    let path = join(root, key)
+    let real = await realPathOf(path)
+    if (real === undefined && options.caseInsensitive) {
+      path = await matchingPath(root, key, isHidden) ?? path
+      real = await realPathOf(path)
+    }
+    return real !== undefined && isAllowed(real, path, root) ? real : undefined
+  }
+
+  function isAllowed (real: string, asked: string, root: string): boolean {
+    if (real === asked || options.symlinks === 'follow') return true
+    if (options.symlinks === 'deny') return false
+    if (real === root) return true
+    const below = root.endsWith(sep) ? root : root + sep
+    // A link inside the root must not reveal what is hidden there.
+    return real.startsWith(below) && !real.slice(below.length).split(sep).some(isHidden)
+  }
+
+  async function look (real: string): Promise<BigIntStats | undefined> {
+    try {
+      const stats = await lstat(real, { bigint: true })
+      if (!stats.isFile() && !stats.isDirectory()) return undefined
+      // Asked now, so that HEAD and 304 are refused like GET: only opening would tell otherwise.
+      await access(real, stats.isFile() ? constants.R_OK : constants.X_OK)
+      return stats
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw await fileFault(error, real)
+    }
+  }
+
+  return {
+    async stat (key) {
+      const real = await locate(key)
+      const stats = real === undefined ? undefined : await look(real)
+      if (real === undefined || stats === undefined) return undefined
+      return stats.isDirectory() ? directory : foundFile(real, key, stats, largeFiles)
+    },
+
+    async list (key, limit) {
+      const real = await locate(key)
+      if (real === undefined) return undefined
+      const names = await namesIn(real, isHidden)
+      if (names === undefined) return undefined
+      const found = await Promise.all(names.slice(0, limit).map(name => entryOf(name, childKey(key, name))))
+      return { entries: found.filter(entry => entry !== undefined), truncated: names.length > limit } satisfies Listing
+    },
+
+    async close () {}
+  }
+
+  /** Unreadable members are left out rather than failing the listing of the others. */
+  async function entryOf (name: string, key: Key): Promise<Entry | undefined> {
+    try {
+      const real = await locate(key)
+      const stats = real === undefined ? undefined : await look(real)
+      if (stats === undefined) return undefined
+      const lastModified = Number(stats.mtimeMs)
+      return stats.isDirectory()
+        ? { name, kind: 'directory', lastModified }
+        : { name, kind: 'file', size: Number(stats.size), lastModified }
+    } catch {
+      return undefined
+    }
+  }
+}
+
+const directory: Found = Object.freeze({ kind: 'directory' })
+
+async function realPathOf (path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw await fileFault(error, path)
+  }
+}
+
+/** Names that one listing reads at the most: whoever fills a directory pushes against it. */
+const MAX_NAMES = 100_000
+
+/** The visible names of a directory in order; undefined where it is none. */
+async function namesIn (path: string, isHidden: (name: string) => boolean): Promise<string[] | undefined> {
+  const names: string[] = []
+  try {
+    for await (const { name } of await opendir(path, { bufferSize: 256 })) {
+      // Names that are no valid UTF-8 cannot be asked for: a URL would not give them back.
+      if (isHidden(name) || name.includes('\uFFFD') || name.includes('\\')) continue
+      names.push(name)
+      if (names.length === MAX_NAMES) break
+    }
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw await fileFault(error, path)
+  }
+  return names.sort()
+}
+
+function foundFile (path: string, key: Key, stats: BigIntStats, largeFiles: LargeFiles): FoundFile {
+  const size = Number(stats.size)
+  const changed = Number(stats.ctimeMs)
+  const stored: StoredFile = { path, revision: revisionOf(stats), size, changed }
+  const coding = codingOf(key)
+  const representation: Representation = {
+    type: typeOf(key),
+    size,
+    // Size and time alone, so that replicas of one directory agree (RFC 9110 §8.8.1).
+    entityTag: `"${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}"`,
+    lastModified: Number(stats.mtimeMs),
+    ...(coding === undefined ? {} : { encoding: coding }),
+    cacheOutcome: 'disk',
+    open: range => largeFiles.open(stored, range)
+  }
+  return { kind: 'file', representation, revision: stored.revision, changed }
+}

@@ -1,0 +1,54 @@
+import type { ByteRange } from '../http/range.ts'
+import { RepresentationChanged, type Body } from '../representation.ts'
+import { ChunkPool, CHUNK_BYTES, readFully } from './chunk-pool.ts'
+import { Descriptors, type DescriptorOptions } from './descriptors.ts'
+import { FileStream } from './file-stream.ts'
+import { openStored, type StoredFile } from './stored-file.ts'
+
+/** Bounds on what is kept to send large files. */
+export interface LargeFileOptions extends DescriptorOptions {
+  /** Bytes that the buffers of all who read take together. */
+  poolBytes: number
+}
+
+/** Up to this many bytes a file is read whole, without a kept descriptor. */
+const WHOLE_BYTES = CHUNK_BYTES / 2
+
+/** Opens files for sending: kept descriptors, pooled buffers. One serves all sources. */
+export class LargeFiles {
+  readonly #pool: ChunkPool
+  readonly #descriptors: Descriptors
+
+  constructor (options: LargeFileOptions) {
+    this.#pool = new ChunkPool(options.poolBytes)
+    this.#descriptors = new Descriptors(options, file => this.#pool.forgetFile(file))
+  }
+
+  /** The bytes of a file, or of one range of it. @throws as `openStored` */
+  async open (file: StoredFile, range?: ByteRange): Promise<Body> {
+    const start = range?.start ?? 0
+    const end = range === undefined ? file.size : range.end + 1
+    if (file.size <= WHOLE_BYTES) return await readPart(file, start, end)
+    const lease = await this.#descriptors.acquire(file)
+    return new FileStream({ lease, pool: this.#pool, start, end })
+  }
+
+  async close (): Promise<void> {
+    await this.#descriptors.close()
+  }
+}
+
+async function readPart (file: StoredFile, start: number, end: number): Promise<Buffer> {
+  const handle = await openStored(file)
+  try {
+    const buffer = Buffer.allocUnsafeSlow(end - start)
+    const length = await readFully(handle.fd, buffer, 0, end - start, start)
+    return length === end - start ? buffer : changedWhileRead(file)
+  } finally {
+    await handle.close()
+  }
+}
+
+function changedWhileRead (file: StoredFile): never {
+  throw new RepresentationChanged(file.path)
+}

@@ -1,0 +1,66 @@
+import type { Key } from '../paths/request-path.ts'
+import type { ContentCoding, Representation } from '../representation.ts'
+
+/** A file a source holds: its bytes as they are, and in the codings it holds beside them. */
+export interface FoundFile {
+  readonly kind: 'file'
+  readonly representation: Representation
+  /** The same content, stored compressed. */
+  readonly encoded?: Partial<Record<ContentCoding, Representation>> | undefined
+  /**
+   * Changes whenever the stored bytes may have: what a cache compares. Not a validator for
+   * clients: it may differ between machines that hold the same file.
+   */
+  readonly revision: string
+  /**
+   * When the bytes were last changed, in milliseconds since the epoch, as the store's own
+   * clock knows: within its granularity of now, a revision may still name two contents.
+   */
+  readonly changed: number
+}
+
+/** A directory a source holds. */
+export interface FoundDirectory {
+  readonly kind: 'directory'
+}
+
+export type Found = FoundFile | FoundDirectory
+
+/** One member of a directory. */
+export interface Entry {
+  readonly name: string
+  readonly kind: 'file' | 'directory'
+  /** Bytes, for files. */
+  readonly size?: number
+  /** Milliseconds since the epoch. */
+  readonly lastModified?: number
+}
+
+/** Members of a directory, and whether there are more than were asked for. */
+export interface Listing {
+  readonly entries: readonly Entry[]
+  readonly truncated: boolean
+}
+
+/**
+ * Where originals live. `test/contracts/source.ts` holds every driver to this.
+ *
+ * Whatever a source hides (dotfiles, links that leave the root, what is neither file nor
+ * directory) is missing to every method alike.
+ */
+export interface Source {
+  /**
+   * What a key names, or undefined where it names nothing. Opens nothing.
+   *
+   * @throws {MediaError} `forbidden` where the store refuses us, `out-of-descriptors`, `internal`
+   */
+  stat (key: Key): Promise<Found | undefined> | Found | undefined
+  /**
+   * The members of a directory in order of name, at most `limit`; undefined where the key names no directory.
+   *
+   * @throws {MediaError} as `stat`
+   */
+  list (key: Key, limit: number): Promise<Listing | undefined>
+  /** Releases what the source keeps open. Requests in flight finish first. */
+  close (): Promise<void>
+}

@@ -1,0 +1,66 @@
+import { constants, type BigIntStats } from 'node:fs'
+import { open, readlink, type FileHandle } from 'node:fs/promises'
+import { RepresentationChanged } from '../representation.ts'
+import { fileFault, isMissing } from './file-faults.ts'
+
+/** A file as it was when it was looked at. */
+export interface StoredFile {
+  /** Its real path: no component is a link. */
+  readonly path: string
+  /** As {@link revisionOf} gives it. */
+  readonly revision: string
+  /** Bytes. */
+  readonly size: number
+  /** Milliseconds since the epoch of the last change of content or attributes. */
+  readonly changed: number
+}
+
+/**
+ * How long after a change the clock of a file system may still give a second change the
+ * same time: within it, an equal revision proves nothing (2 s is FAT's and some NFS' grain).
+ */
+export const CLOCK_GRAIN_MS = 2000
+
+/** Changes whenever the bytes may have. */
+export function revisionOf (stats: BigIntStats): string {
+  return `${stats.dev}-${stats.ino}-${stats.size}-${stats.mtimeNs}-${stats.ctimeNs}`
+}
+
+// NONBLOCK: a FIFO put in the file's place must not hang the open.
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
+
+/**
+ * Opens a stored file, and makes sure that it is the one that was looked at: the same
+ * inode, unchanged, reached without a link that was slipped into its path since.
+ *
+ * @throws {RepresentationChanged} where it is not
+ * @throws {MediaError} `forbidden`, `out-of-descriptors`, `internal`
+ */
+export async function openStored (file: StoredFile): Promise<FileHandle> {
+  let handle: FileHandle
+  try {
+    handle = await open(file.path, OPEN_FLAGS)
+  } catch (error) {
+    if (isMissing(error)) throw new RepresentationChanged(file.path, error)
+    throw await fileFault(error, file.path)
+  }
+  try {
+    const stats = await handle.stat({ bigint: true })
+    if (revisionOf(stats) !== file.revision || await openedPath(handle, file.path) !== file.path) {
+      throw new RepresentationChanged(file.path)
+    }
+    return handle
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** The path the kernel says was opened; where it does not tell, the one that was asked for. */
+async function openedPath (handle: FileHandle, asked: string): Promise<string> {
+  try {
+    return await readlink(`/proc/self/fd/${handle.fd}`)
+  } catch {
+    return asked
+  }
+}

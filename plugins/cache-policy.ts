@@ -1,0 +1,24 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { cachePolicy, type CacheRules } from '../lib/http/cache-control.ts'
+
+/**
+ * `Cache-Control` for a scope, by the final status: errors are never stored, everything else
+ * follows the rule of its media type. A route that sets the header itself keeps it.
+ *
+ * @throws {TypeError} where a rule is none
+ */
+export default fp(async function cachePolicyPlugin (app, options: Partial<CacheRules>) {
+  const policyOf = cachePolicy({ default: options.default ?? 'no-cache', types: options.types ?? {} })
+
+  app.addHook('onSend', function setCacheControl (_request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void) {
+    if (reply.statusCode >= 400) reply.header('cache-control', 'no-store')
+    else if (!reply.hasHeader('cache-control')) reply.header('cache-control', policyOf(typeOf(reply)))
+    done(null, payload)
+  })
+}, { fastify: '5.x', name: 'fastify-media-cache-policy' })
+
+/** A 304 and a multipart answer follow the rule of what they stand for. */
+function typeOf (reply: FastifyReply): string {
+  return reply.representation?.type ?? String(reply.getHeader('content-type') ?? '')
+}

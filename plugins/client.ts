@@ -1,0 +1,47 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { clientView, trustRanges, type ClientView } from '../lib/http/forwarded.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The client as trusted proxies tell it. Worked out when it is asked for. */
+    readonly client: ClientView
+    /**
+     * The URL by which clients reach the root of this server, without a trailing slash; undefined
+     * where neither the configuration nor a trusted proxy tells it, so that only a reference
+     * relative to the request is sure to be right.
+     */
+    readonly publicBase: string | undefined
+  }
+}
+
+/** Who is believed about the client. */
+export interface ClientOptions {
+  /** Addresses or CIDR ranges of trusted proxies. Default none. */
+  trustedProxies?: readonly string[]
+  /** The URL by which clients reach the root of this server, where no trusted proxy tells it. */
+  publicUrl?: string | undefined
+}
+
+/**
+ * Who asks, and how they reached us: `request.client` and `request.publicBase`, by `Forwarded`
+ * (RFC 7239) and `X-Forwarded-*` from trusted proxies only.
+ */
+export default fp(async function client (app, options: ClientOptions) {
+  const isTrusted = trustRanges(options.trustedProxies ?? [])
+  const publicUrl = options.publicUrl?.replace(/\/+$/, '')
+
+  app.decorateRequest('client', {
+    getter (this: FastifyRequest) {
+      const { socket, headers } = this.raw
+      return clientView({ address: socket.remoteAddress ?? '', encrypted: 'encrypted' in socket, headers }, isTrusted)
+    }
+  })
+
+  app.decorateRequest('publicBase', {
+    getter (this: FastifyRequest) {
+      const { forwarded, scheme, host, prefix } = this.client
+      return forwarded ? `${scheme}://${host}${prefix}` : publicUrl
+    }
+  })
+}, { fastify: '5.x', name: 'fastify-media-client' })

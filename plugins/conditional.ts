@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { create as contentDisposition } from 'content-disposition'
+import type { FastifyReply } from 'fastify'
+import fp from 'fastify-plugin'
+import { MediaError } from '../lib/errors.ts'
+import { formatHttpDate } from '../lib/http/http-date.ts'
+import { planMultipart, type MultipartPlan } from '../lib/http/multipart-byteranges.ts'
+import { evaluatePreconditions, rangeApplies } from '../lib/http/preconditions.ts'
+import { contentRange, parseRange, type ByteRange } from '../lib/http/range.ts'
+import { addVary } from '../lib/http/vary.ts'
+import type { Body, Representation } from '../lib/representation.ts'
+
+/** How one answer differs from the representation's own wishes. */
+export interface DeliverOptions {
+  /** The file name under which a browser is to save it: `Content-Disposition: attachment`. */
+  downloadName?: string | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /**
+     * Sends a representation: preconditions, ranges and HEAD by RFC 9110 §13–15; opened last, and
+     * only if bytes are to be sent.
+     *
+     * @throws {MediaError} `precondition-failed`, `range-not-satisfiable`, and what `open` throws
+     * @throws {RepresentationChanged} before anything is sent: describe it again
+     */
+    deliver (representation: Representation, options?: DeliverOptions): FastifyReply | Promise<FastifyReply>
+    /** What `deliver` was given, for hooks that look at an answer before it is sent. */
+    representation: Representation | null
+  }
+}
+
+/** `reply.deliver(representation)`: the one way out for a mount's bytes. */
+export default fp(async function conditional (app) {
+  app.decorateReply('representation', null)
+  app.decorateReply('deliver', deliver)
+}, { fastify: '5.x', name: 'fastify-media-conditional' })
+
+function deliver (this: FastifyReply, representation: Representation, options?: DeliverOptions): FastifyReply | Promise<FastifyReply> {
+  const { method = 'GET', headers } = this.request.raw
+  this.representation = representation
+  if (representation.vary !== undefined) this.header('vary', addVary(this.getHeader('vary') as string | undefined, representation.vary))
+  const outcome = evaluatePreconditions(method, headers, representation)
+  if (outcome === 412) throw new MediaError('precondition-failed')
+  if (outcome === 304) return this.code(304).headers(validatorsOf(representation)).send()
+
+  if (options?.downloadName !== undefined) this.header('content-disposition', contentDisposition(options.downloadName))
+  this.headers(headersOf(representation))
+  if (method === 'HEAD') return this.send()
+  if (method === 'GET' && headers.range !== undefined && representation.size !== undefined && rangeApplies(headers, representation)) {
+    const ranges = parseRange(headers.range, representation.size)
+    if (ranges === 'unsatisfiable') throw new MediaError('range-not-satisfiable', { headers: { 'content-range': contentRange(representation.size), 'accept-ranges': 'bytes' } })
+    if (ranges !== 'whole') return sendRanges(this, representation, representation.size, ranges)
+  }
+  return representation.bytes === undefined ? openAndSend(this, representation) : this.send(representation.bytes)
+}
+
+const headerCache = new WeakMap<Representation, Record<string, string>>()
+
+/** Headers that are the same each time a representation is sent whole. */
+function headersOf (representation: Representation): Record<string, string> {
+  let headers = headerCache.get(representation)
+  if (headers === undefined) {
+    const { type, size, encoding } = representation
+    headers = { 'content-type': type, ...validatorsOf(representation) }
+    if (representation.lastModified !== undefined) headers['last-modified'] = formatHttpDate(representation.lastModified)
+    if (size !== undefined) Object.assign(headers, { 'content-length': String(size), 'accept-ranges': 'bytes' })
+    if (encoding !== undefined) headers['content-encoding'] = encoding
+    headerCache.set(representation, headers)
+  }
+  return headers
+}
+
+/** What a 304 repeats (RFC 9110 §15.4.5): the tag, or without one the date. */
+function validatorsOf ({ entityTag, lastModified }: Representation): Record<string, string> {
+  if (entityTag !== undefined) return { etag: entityTag }
+  return lastModified === undefined ? {} : { 'last-modified': formatHttpDate(lastModified) }
+}
+
+function sendRanges (reply: FastifyReply, representation: Representation, size: number, ranges: readonly ByteRange[]): FastifyReply | Promise<FastifyReply> {
+  reply.code(206)
+  const [range] = ranges
+  if (range !== undefined && ranges.length === 1) {
+    reply.headers({ 'content-range': contentRange(size, range), 'content-length': String(range.end - range.start + 1) })
+    const bytes = representation.bytes?.subarray(range.start, range.end + 1)
+    return bytes === undefined ? openAndSend(reply, representation, range) : reply.send(bytes)
+  }
+  const plan = planMultipart(representation.type, size, ranges, randomBytes(12).toString('hex'))
+  reply.headers({ 'content-type': plan.type, 'content-length': String(plan.length) })
+  return sendMultipart(reply, representation, plan)
+}
+
+async function openAndSend (reply: FastifyReply, representation: Representation, range?: ByteRange): Promise<FastifyReply> {
+  const body = await open(reply, representation, range)
+  return reply.send(body)
+}
+
+/** The first part is opened before the head is sent, so that a file that cannot be read is an error and not a broken answer. */
+async function sendMultipart (reply: FastifyReply, representation: Representation, plan: MultipartPlan): Promise<FastifyReply> {
+  const first = await open(reply, representation, plan.parts[0]?.range)
+  async function * body (): AsyncGenerator<Buffer> {
+    for (const [place, { head, range }] of plan.parts.entries()) {
+      yield head
+      const part = place === 0 ? first : await open(reply, representation, range)
+      if (Buffer.isBuffer(part)) yield part
+      else yield * part as AsyncIterable<Buffer>
+    }
+    yield plan.tail
+  }
+  return reply.send(Readable.from(body(), { objectMode: false }))
+}
+
+/** Opens, and makes sure that a stream is closed with the connection, whatever happens between here and there. */
+async function open (reply: FastifyReply, representation: Representation, range: ByteRange | undefined): Promise<Body> {
+  const body = await representation.open(range)
+  if (Buffer.isBuffer(body)) return body
+  const response = reply.raw
+  if (response.destroyed) body.destroy()
+  else response.once('close', () => body.destroy())
+  return body
+}

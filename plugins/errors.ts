@@ -1,0 +1,80 @@
+import type { Socket } from 'node:net'
+import { LogController, type FastifyError, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { failureOfStatus, MediaError, problem, type FailureCode } from '../lib/errors.ts'
+
+const PROBLEM_TYPE = 'application/problem+json'
+
+/** Headers that describe a body which is not sent: after a throw they would describe the error's. */
+const STALE_HEADERS = ['accept-ranges', 'content-disposition', 'content-encoding', 'content-length', 'content-range', 'etag', 'last-modified']
+
+/**
+ * Every failure below this plugin is answered as `application/problem+json` (RFC 9457) with a
+ * stable `code`, and never cached. The public words are kept apart from the cause, which is logged.
+ */
+export default fp(async function errors (app) {
+  app.setErrorHandler(handleError)
+  app.setNotFoundHandler(handleNotFound)
+}, { fastify: '5.x', name: 'fastify-media-errors' })
+
+/** Answers an error. For `setErrorHandler`, and as Fastify's `frameworkErrors` option. */
+export function handleError (error: FastifyError | MediaError | Error, request: FastifyRequest, reply: FastifyReply): void {
+  const failure = asMediaError(error)
+  logFailure(failure, error, request)
+  for (const name of STALE_HEADERS) reply.removeHeader(name)
+  reply
+    .code(failure.statusCode)
+    .headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...failure.headers })
+    .type(PROBLEM_TYPE)
+    .send(JSON.stringify(problem(failure.code, { detail: failure.detail, requestId: request.id })))
+}
+
+function handleNotFound (request: FastifyRequest, reply: FastifyReply): void {
+  handleError(new MediaError('not-found'), request, reply)
+}
+
+function asMediaError (error: FastifyError | MediaError | Error): MediaError {
+  if (error instanceof MediaError) return error
+  const status = (error as FastifyError).statusCode ?? 500
+  // A malformed URL never reached our own reading of it.
+  const code: FailureCode = (error as FastifyError).code === 'FST_ERR_BAD_URL' ? 'bad-path' : failureOfStatus(status)
+  return new MediaError(code, { cause: error })
+}
+
+/** Our own faults and those of the file system are worth a line; the client's are in the request's. */
+function logFailure (failure: MediaError, error: Error, request: FastifyRequest): void {
+  if (failure.statusCode >= 500) request.log.error({ err: failure.cause ?? error, code: failure.code, ...failure.context }, failure.message)
+  else if (failure.context !== undefined) request.log.warn({ code: failure.code, ...failure.context }, failure.message)
+}
+
+const parserFailures: Record<string, FailureCode> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout'
+}
+
+/**
+ * Answers what Node.js could not parse. For Fastify's `clientErrorHandler` option: there is no
+ * request yet, so the answer is written to the socket as it is.
+ */
+export function handleClientError (error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const document = problem(parserFailures[error.code ?? ''] ?? 'bad-request')
+  const body = JSON.stringify(document)
+  if (socket.writable) {
+    socket.write(`HTTP/1.1 ${document.status} ${document.title}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n${body}`)
+  }
+  socket.destroySoon()
+}
+
+/**
+ * What a server of our own is made with, so that also what fails before a route is found is
+ * answered as a problem. For `fastify({ ...serverOptions })`, and for `fastify start --options`.
+ */
+export const serverOptions = {
+  frameworkErrors: handleError,
+  clientErrorHandler: handleClientError,
+  // telemetry writes one line a request, Fastify would write two
+  logController: new LogController({ disableRequestLogging: true }),
+  return503OnClosing: false
+} satisfies FastifyServerOptions

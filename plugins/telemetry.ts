@@ -1,0 +1,84 @@
+import type { ServerResponse } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { rawPath } from '../lib/paths/request-path.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The prefix of the mount that answers, for the log. */
+    mountPrefix: string
+  }
+  interface FastifyReply {
+    /** What the cache did for this answer, for the log: `hot`, `load`, `disk`. */
+    cacheOutcome: string
+  }
+}
+
+/** What is told about each request. */
+export interface TelemetryOptions {
+  /** One log line for each request. Default true. */
+  requests?: boolean
+  /** Whether answers carry `Server-Timing`. Default false. */
+  serverTiming?: boolean
+}
+
+/**
+ * One log line for each request, written when its connection is done with it, so that
+ * downloads that broke off are in the log too. The path stands without its query, which may
+ * hold signatures.
+ */
+export default fp(async function telemetry (app, options: TelemetryOptions) {
+  app.decorateRequest('mountPrefix', '')
+  app.decorateReply('cacheOutcome', '')
+  if (options.requests !== false) app.addHook('onRequest', logRequest)
+  if (options.serverTiming === true) {
+    app.decorateRequest('startedAt', 0)
+    app.addHook('onRequest', startTimer)
+    app.addHook('onSend', addServerTiming)
+  }
+}, { fastify: '5.x', name: 'fastify-media-telemetry' })
+
+function logRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const started = performance.now()
+  const socket = request.raw.socket
+  const sentBefore = socket.bytesWritten
+  reply.raw.once('close', function writeLine (this: ServerResponse) {
+    const finished = this.writableFinished
+    const line = {
+      method: request.raw.method,
+      path: rawPath(request.raw.url as string),
+      status: this.statusCode,
+      bytes: finished ? bodyBytes(request, reply) : Math.max(0, socket.bytesWritten - sentBefore),
+      ms: Math.round((performance.now() - started) * 1000) / 1000,
+      mount: request.mountPrefix,
+      cache: reply.cacheOutcome,
+      aborted: finished ? undefined : true
+    }
+    request.log.info(line, 'request')
+  })
+  done()
+}
+
+function bodyBytes (request: FastifyRequest, reply: FastifyReply): number | undefined {
+  if (request.raw.method === 'HEAD' || reply.raw.statusCode === 304) return 0
+  const length = reply.getHeader('content-length')
+  return length === undefined ? undefined : Number(length)
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    startedAt: number
+  }
+}
+
+function startTimer (request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  request.startedAt = performance.now()
+  done()
+}
+
+/** https://www.w3.org/TR/server-timing/ */
+function addServerTiming (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void): void {
+  const outcome = reply.cacheOutcome === '' ? '' : `, cache;desc=${reply.cacheOutcome}`
+  reply.header('server-timing', `total;dur=${(performance.now() - request.startedAt).toFixed(1)}${outcome}`)
+  done(null, payload)
+}

@@ -1,0 +1,39 @@
+import { METHODS } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { MediaError } from '../lib/errors.ts'
+import type { Mount } from '../plugins/static.ts'
+
+const ALLOW = 'GET, HEAD, OPTIONS'
+
+/** The URLs of one mount whose bytes we send ourselves: everything below its prefix, and the prefix itself. */
+export default async function served (scope: FastifyInstance, options: { mount: Omit<Mount, 'prefix'> }): Promise<void> {
+  const mount: Mount = { ...options.mount, prefix: scope.prefix }
+  const urls = scope.prefix === '' ? ['/*'] : ['', '/*']
+  // CONNECT never arrives as a request; the other methods that Node.js reads are refused by name.
+  const refused = METHODS.filter(method => !['GET', 'HEAD', 'OPTIONS', 'CONNECT'].includes(method))
+  for (const method of refused) {
+    if (!scope.supportedMethods.includes(method)) scope.addHttpMethod(method)
+  }
+  // The body of a refused request is never looked at, whatever it claims to be.
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', function ignoreBody (_request, _payload, done) { done(null) })
+
+  for (const url of urls) {
+    scope.route({ method: ['GET', 'HEAD'], url, handler: serveFile })
+    scope.route({ method: 'OPTIONS', url, handler: tellMethods })
+    scope.route({ method: refused, url, handler: refuseMethod })
+  }
+
+  function serveFile (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
+    const sent = reply.serve(mount)
+    return sent instanceof Promise ? sent : undefined
+  }
+
+  function tellMethods (_request: FastifyRequest, reply: FastifyReply): void {
+    reply.code(204).header('allow', ALLOW).send()
+  }
+
+  function refuseMethod (request: FastifyRequest): never {
+    throw new MediaError('method-not-allowed', { detail: `${request.method} is not allowed here`, headers: { allow: ALLOW } })
+  }
+}
