@@ -200,7 +200,7 @@ class HotRepresentation implements Representation {
   async open (range?: { start: number, end: number }): Promise<Body> {
     try {
       if (!this.#isSmall) return await this.#source.open(range)
-      const bytes = await (this.#loading ??= this.#load())
+      const bytes = this.bytes ?? await (this.#loading ??= this.#load())
       return range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)
     } catch (error) {
       if (error instanceof RepresentationChanged) this.#hotFiles.drop(this.#entry)
