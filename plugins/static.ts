@@ -108,8 +108,12 @@ function select (request: FastifyRequest, found: FoundFile): Representation {
 function downloadOptions (request: FastifyRequest, key: Key): { downloadName: string } | undefined {
   const { download } = request.query as Record<string, string | string[] | undefined>
   if (download === undefined) return undefined
-  const asked = typeof download === 'string' ? download.trim() : ''
-  return { downloadName: asked === '' ? key.slice(key.lastIndexOf('/') + 1) : asked }
+  const asked = typeof download === 'string' ? lastSegment(download.trim()) : ''
+  return { downloadName: asked === '' ? lastSegment(key) : asked }
+}
+
+function lastSegment (path: string): string {
+  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
 }
 
 /**

@@ -73,7 +73,7 @@ export interface Answer {
 /** One request over a real socket. The path goes out as it is written: nothing normalises it. */
 export async function ask (served: { port: number }, path: string, options: { method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer } = {}): Promise<Answer> {
   return await new Promise((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port: served.port, path, method: options.method ?? 'GET', headers: options.headers ?? {}, agent: false }, response => {
+    const request = httpRequest({ host: '127.0.0.1', port: served.port, path, method: options.method ?? 'GET', headers: { ...(options.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(options.body)) }), ...options.headers }, agent: false }, response => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('error', reject)
