@@ -14,8 +14,12 @@ declare module 'fastify' {
   }
 }
 
-/** `app.readiness`: what `/health/ready` tells a load balancer. Closing the app fails it. */
+/**
+ * `app.readiness`: what `/health/ready` tells a load balancer. Closing the app fails it. An
+ * app that has one already, registered further out, keeps it.
+ */
 export default fp(async function readiness (app) {
+  if (app.hasDecorator('readiness')) return
   let reason: string | undefined
   app.decorate('readiness', {
     get reason () { return reason },

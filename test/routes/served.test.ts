@@ -5,7 +5,7 @@ import t from 'tap'
 import fastify from 'fastify'
 import media from '../../app.ts'
 import { eventually } from '../helpers/process.ts'
-import { ask, oneMount, raw, scratch, serve, serveMedia } from '../helpers/app.ts'
+import { ask, oneMount, raw, scratch, serveMedia } from '../helpers/app.ts'
 
 t.test('a mount sits below its prefix, and the longest prefix wins', async t => {
   const [root, photos, deep] = [await scratch(t, { 'a.txt': 'root', 'photos/b.txt': 'root photos' }), await scratch(t, { 'b.txt': 'photos', 'x/c.txt': 'photos x' }), await scratch(t, { 'c.txt': 'deep' })]

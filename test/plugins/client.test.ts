@@ -1,0 +1,25 @@
+import t from 'tap'
+import client, { type ClientOptions } from '../../plugins/client.ts'
+import { ask, serve, type Served, type Test } from '../helpers/app.ts'
+
+async function telling (t: Test, options: ClientOptions): Promise<Served> {
+  return await serve(t, async app => {
+    await app.register(client, options)
+    app.get('/', async request => ({ client: request.client, base: request.publicBase ?? null }))
+  })
+}
+
+const forwarded = { 'x-forwarded-for': '203.0.113.9, 198.51.100.2', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'pics.example', 'x-forwarded-prefix': '/media' }
+
+t.test('from a trusted proxy: the client, and the URL it used', async t => {
+  const served = await telling(t, { trustedProxies: ['127.0.0.1', '198.51.100.0/24'] })
+  t.match(JSON.parse((await ask(served, '/', { headers: forwarded })).text), { client: { address: '203.0.113.9', scheme: 'https', host: 'pics.example', prefix: '/media' }, base: 'https://pics.example/media' })
+  t.match(JSON.parse((await ask(served, '/')).text), { client: { address: '127.0.0.1', scheme: 'http', host: `127.0.0.1:${served.port}`, prefix: '' }, base: null })
+})
+
+t.test('from anyone else: only what the connection shows', async t => {
+  const served = await telling(t, { publicUrl: 'https://configured.example/' })
+  t.match(JSON.parse((await ask(served, '/', { headers: forwarded })).text), { client: { address: '127.0.0.1', scheme: 'http', prefix: '' }, base: 'https://configured.example' })
+  const nobody = await telling(t, {})
+  t.match(JSON.parse((await ask(nobody, '/', { headers: { ...forwarded, host: 'a"b' } })).text), { client: { host: 'localhost' }, base: null })
+})
