@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { create as contentDisposition } from 'content-disposition'
 import type { FastifyReply } from 'fastify'
@@ -117,7 +118,30 @@ async function open (reply: FastifyReply, representation: Representation, range:
   const body = await representation.open(range)
   if (Buffer.isBuffer(body)) return body
   const response = reply.raw
-  if (response.destroyed) body.destroy()
-  else response.once('close', () => body.destroy())
+  const { socket } = reply.request.raw
+  if (response.destroyed || socket.destroyed) {
+    body.destroy()
+  } else {
+    response.once('close', () => body.destroy())
+    closeWith(socket, body)
+  }
   return body
+}
+
+const bodiesOf = new WeakMap<Socket, Set<Readable>>()
+
+/**
+ * A pipelined response whose turn never came does not learn that its connection closed: its
+ * body is told by the socket itself, by one listener however many responses wait.
+ */
+function closeWith (socket: Socket, body: Readable): void {
+  let bodies = bodiesOf.get(socket)
+  if (bodies === undefined) {
+    bodiesOf.set(socket, bodies = new Set())
+    socket.once('close', function closeBodies () {
+      for (const waiting of bodiesOf.get(socket) ?? []) waiting.destroy()
+    })
+  }
+  bodies.add(body)
+  body.once('close', () => bodies.delete(body))
 }

@@ -24,6 +24,7 @@ export class FileStream extends Readable {
   #position: number
   /** What the socket has been given and not yet taken. */
   #held: Chunk | undefined
+  #response: ServerResponse | undefined
   /** Settles when no read is under way; never rejects. */
   #reading: Promise<unknown> = Promise.resolve()
 
@@ -35,9 +36,8 @@ export class FileStream extends Readable {
 
   override pipe<T extends NodeJS.WritableStream> (destination: T, options?: { end?: boolean }): T {
     if (!(destination instanceof ServerResponse) || options?.end === false) return super.pipe(destination, options)
-    // The socket is closed by then: nothing reads the chunk any more (a write that never
-    // reached it, on a pipelined response, calls nobody back).
-    destination.once('close', () => this.#letGo())
+    this.#response = destination
+    destination.once('close', () => this.#letGo()) // the socket is closed by then: nothing reads the chunk any more
     void this.#writeTo(destination)
     return destination
   }
@@ -47,6 +47,8 @@ export class FileStream extends Readable {
   }
 
   override _destroy (error: Error | null, done: (error: Error | null) => void): void {
+    // A pipelined response whose turn never came: the bytes it was given went nowhere, and it calls nobody back.
+    if (this.#response?.socket === null) this.#letGo()
     // Not while a read is under way: the descriptor's number may be another file's by then.
     void this.#reading.finally(() => {
       this.#slice.lease.release()
