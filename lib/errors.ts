@@ -88,8 +88,12 @@ export class MediaError extends Error {
   }
 }
 
+function isFailureCode (text: string): text is FailureCode {
+  return Object.hasOwn(failures, text)
+}
+
 const codeOfStatus = new Map<number, FailureCode>()
-for (const code of Object.keys(failures) as FailureCode[]) {
+for (const code of Object.keys(failures).filter(isFailureCode)) {
   // Several codes may share a status: the first is the general one, except for 503.
   if (!codeOfStatus.has(failures[code][0])) codeOfStatus.set(failures[code][0], code)
 }

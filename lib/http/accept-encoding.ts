@@ -3,7 +3,8 @@ import type { ContentCoding } from '../representation.ts'
 /** Codings in the order the server prefers them where the client does not: smallest first. */
 export const codings: readonly ContentCoding[] = ['br', 'zstd', 'gzip']
 
-const aliases: Record<string, string> = { 'x-gzip': 'gzip' }
+/** RFC 9110 §8.4.1.3. A map, because the names looked up in it come from the client. */
+const aliases = new Map([['x-gzip', 'gzip']])
 
 /**
  * The coding to send, of those that are stored, by the weights of `Accept-Encoding`
@@ -16,9 +17,9 @@ export function selectCoding (field: string | undefined, stored: readonly Conten
   if (field === undefined || stored.length === 0) return undefined
   const weights = parseWeights(field)
   const other = weights.get('*') ?? 0
-  // identity is acceptable unless excluded, but any coding asked for is worth more.
+  // Not named, identity is acceptable, but any coding asked for is worth more; `*` stands for it too.
   let best: ContentCoding | undefined
-  let bestWeight = weights.has('identity') ? (weights.get('identity') as number) : 0
+  let bestWeight = weights.get('identity') ?? other
   for (const coding of codings) {
     if (!stored.includes(coding)) continue
     const weight = weights.get(coding) ?? other
@@ -30,24 +31,26 @@ export function selectCoding (field: string | undefined, stored: readonly Conten
   return best
 }
 
-/** Elements of a field with `;q=`: names in lower case, weights 0 to 1 (RFC 9110 §12.4.2). */
+/**
+ * Elements of a field with `;q=`: names in lower case, weights 0 to 1 (RFC 9110 §12.4.2).
+ * What has a malformed weight is read as not wanted: the bytes as they are suit everyone.
+ */
 export function parseWeights (field: string): Map<string, number> {
   const weights = new Map<string, number>()
   for (const element of field.split(',')) {
     const [name = '', ...parameters] = element.split(';')
     const key = name.trim().toLowerCase()
     if (key === '') continue
-    weights.set(aliases[key] ?? key, weightOf(parameters))
+    weights.set(aliases.get(key) ?? key, weightOf(parameters))
   }
   return weights
 }
 
 function weightOf (parameters: string[]): number {
   for (const parameter of parameters) {
-    const match = /^[ \t]*q[ \t]*=[ \t]*([\d.]+)[ \t]*$/i.exec(parameter)
-    if (match === null) continue
-    const weight = Number(match[1])
-    return Number.isNaN(weight) ? 0 : Math.min(1, weight)
+    const value = /^[ \t]*q[ \t]*=(.*)$/i.exec(parameter)?.[1]?.trim()
+    if (value === undefined) continue
+    return /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(value) ? Math.min(1, Number(value)) : 0
   }
   return 1
 }

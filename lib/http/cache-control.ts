@@ -1,17 +1,21 @@
+import { essence } from './media-type.ts'
+
 /**
  * The words of a cache rule, the same as in `Cache-Control` except that `30d` stands for
- * `public, max-age=2592000`. Durations are a number and `s m h d w y`.
+ * `public, max-age=2592000`, beside `private` for `max-age=2592000` alone. Durations are a
+ * number and `s m h d w y`.
  */
 const flags = ['public', 'private', 'no-cache', 'no-store', 'no-transform', 'must-revalidate', 'immutable'] as const
 const durations = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'] as const
 
-const units: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 }
+const units = new Map([['s', 1], ['m', 60], ['h', 3600], ['d', 86_400], ['w', 604_800], ['y', 31_536_000]])
 
 /** RFC 9111 §1.2.2: a greater delta-seconds may overflow in a cache. */
 const MAX_SECONDS = 2_147_483_648
 
-const duration = `\\d{1,10}[${Object.keys(units).join('')}]`
-const word = `(?:${duration}|${flags.join('|')}|(?:${durations.join('|')})=\\d{1,10}[${Object.keys(units).join('')}]?)`
+const unit = `[${[...units.keys()].join('')}]`
+const duration = `\\d{1,10}${unit}`
+const word = `(?:${duration}|${flags.join('|')}|(?:${durations.join('|')})=\\d{1,10}${unit}?)`
 
 /** What a cache rule looks like, for the configuration's schema. */
 export const cacheRulePattern = `^${word}(?:[ ,]+${word})*$`
@@ -23,26 +27,34 @@ export const cacheRulePattern = `^${word}(?:[ ,]+${word})*$`
  * @throws {TypeError} naming the word that is not one of a rule's, or that contradicts another
  */
 export function cacheControl (rule: string): string {
-  const directives = rule.split(/[ ,]+/).filter(Boolean).map(directive)
-  const names = new Set(directives.flatMap(text => text.split(', ').map(part => part.split('=', 1)[0])))
-  if (names.has('public') && names.has('private')) throw new TypeError('Expected either public or private')
-  if (names.has('no-store') && names.size > 1) throw new TypeError('Expected no-store to stand alone')
-  if (names.has('private')) return directives.join(', ').replace('public, ', '')
-  return directives.join(', ')
+  const words = rule.split(/[ ,]+/).filter(Boolean)
+  const directives = new Map<string, string>()
+  for (const text of words.flatMap(directivesOf)) {
+    const [name = ''] = text.split('=', 1)
+    if ((directives.get(name) ?? text) !== text) throw new TypeError(`Expected one value of ${name} but received ${directives.get(name)} and ${text}`)
+    directives.set(name, text)
+  }
+  if (directives.has('private')) {
+    if (words.includes('public')) throw new TypeError('Expected either public or private')
+    directives.delete('public') // which a bare duration implied
+  }
+  if (directives.has('no-store') && directives.size > 1) throw new TypeError('Expected no-store to stand alone')
+  return [...directives.values()].join(', ')
 }
 
-function directive (text: string): string {
-  if ((flags as readonly string[]).includes(text)) return text
-  if (new RegExp(`^${duration}$`).test(text)) return `public, max-age=${seconds(text)}`
-  const [name = '', value = ''] = text.split('=', 2)
-  if ((durations as readonly string[]).includes(name)) return `${name}=${seconds(value)}`
+function directivesOf (text: string): string[] {
+  if ((flags as readonly string[]).includes(text)) return [text]
+  if (new RegExp(`^${duration}$`).test(text)) return ['public', `max-age=${seconds(text)}`]
+  const [name = ''] = text.split('=', 1)
+  if ((durations as readonly string[]).includes(name)) return [`${name}=${seconds(text.slice(name.length + 1))}`]
   throw new TypeError(`Expected a duration such as 30d, or a word of Cache-Control, but received ${text}`)
 }
 
 function seconds (text: string): number {
   const match = /^(\d{1,10})([smhdwy]?)$/.exec(text)
   if (match === null) throw new TypeError(`Expected a duration such as 30d but received ${text}`)
-  return Math.min(MAX_SECONDS, Number(match[1]) * (units[match[2] || 's'] as number))
+  const [, amount, letter = ''] = match
+  return Math.min(MAX_SECONDS, Number(amount) * (units.get(letter) ?? 1))
 }
 
 /** A mount's cache rules: one for everything, others by media type. */
@@ -61,7 +73,7 @@ export function cachePolicy (rules: CacheRules): (type: string) => string {
   return function policyOf (type) {
     let value = known.get(type)
     if (value !== undefined) return value
-    const name = type.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+    const name = essence(type)
     value = byType.get(name) ?? byType.get(`${name.split('/', 1)[0]}/*`) ?? byType.get('*/*') ?? fallback
     // Types come from the table of endings, or from an upstream: bounded against the latter.
     if (known.size < 1000) known.set(type, value)

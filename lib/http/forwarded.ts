@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import { isAddress, plainAddress } from './ip-address.ts'
 
 /** Who asks, and by which public address the client knows this server. */
 export interface ClientView {
@@ -38,21 +39,30 @@ export function trustRanges (ranges: readonly string[]): Trust {
 }
 
 function parseRange (range: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
-  try {
-    if (range.includes('/')) return ipaddr.parseCIDR(range)
-    const address = ipaddr.process(range)
-    return [address, address.kind() === 'ipv4' ? 32 : 128]
-  } catch {
-    throw new TypeError(`Expected a CIDR range such as 10.0.0.0/8 but received ${range}`)
-  }
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ?? []
+  const network = isAddress(address) ? ipaddr.parse(address) : undefined
+  const widest = network?.kind() === 'ipv4' ? 32 : 128
+  const prefix = bits === undefined ? widest : Number(bits)
+  if (network === undefined || prefix > widest) throw new TypeError(`Expected a CIDR range such as 10.0.0.0/8 but received ${range}`)
+  const inner = ipaddr.process(address)
+  return inner.kind() === network.kind() || prefix < 96 ? [network, prefix] : [inner, prefix - 96]
 }
 
-interface Hop { for?: string, proto?: string, host?: string }
+/** What one proxy says of the peer it was asked by. */
+interface Hop {
+  for?: string | undefined
+  proto?: string | undefined
+  host?: string | undefined
+}
 
 /**
- * The client as a chain of trusted proxies tells it, by `Forwarded` (RFC 7239) or, without
- * it, `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix`. Only what a trusted peer wrote
- * counts: the chain is read from the nearest hop and ends at the first that is not trusted.
+ * The client as a chain of trusted proxies tells it, by `X-Forwarded-For`, `-Proto` and
+ * `-Host`, or, where none of them is there, by `Forwarded` (RFC 7239); and by
+ * `X-Forwarded-Prefix`. Only what a trusted peer wrote counts: the chain is read from the
+ * nearest hop and ends at the first that is not trusted.
+ *
+ * `X-Forwarded-*` goes first because common proxies set it and pass a client's `Forwarded` on
+ * as it is. Not covered: a field that the nearest proxy neither sets nor removes is the client's.
  */
 export function clientView (connection: Connection, isTrusted: Trust): ClientView {
   const { address, encrypted, headers } = connection
@@ -64,11 +74,8 @@ export function clientView (connection: Connection, isTrusted: Trust): ClientVie
     forwarded: false
   }
   if (!isTrusted(address)) return direct
-  const hops = headers.forwarded === undefined ? legacyHops(headers) : forwardedHops(joined(headers.forwarded))
-  const { client, hop } = farthestTrusted(direct.address, hops, isTrusted)
-  const scheme = hop.proto === 'https' || hop.proto === 'http' ? hop.proto : undefined
-  const host = validHost(hop.host)
-  const prefix = validPrefix(last(headers['x-forwarded-prefix']))
+  const { client, scheme, host } = farthestTrusted(direct.address, hopsOf(headers), isTrusted)
+  const prefix = validPrefix(list(headers['x-forwarded-prefix']).at(-1))
   return {
     address: client,
     scheme: scheme ?? direct.scheme,
@@ -78,37 +85,46 @@ export function clientView (connection: Connection, isTrusted: Trust): ClientVie
   }
 }
 
-/** Hops are in the order they were added: the last one was written by the nearest proxy. */
-function farthestTrusted (peer: string, hops: Hop[], isTrusted: Trust): { client: string, hop: Hop } {
-  let client = peer
-  let known: Hop = {}
-  for (const hop of hops.toReversed()) {
-    if (!isTrusted(client)) break
-    known = { ...known, ...hop }
-    if (hop.for === undefined) break
-    client = hop.for
+interface Told {
+  client: string
+  scheme?: 'http' | 'https' | undefined
+  host?: string | undefined
+}
+
+function farthestTrusted (peer: string, hops: Iterable<Hop>, isTrusted: Trust): Told {
+  const told: Told = { client: peer }
+  for (const hop of hops) {
+    if (!isTrusted(told.client)) break
+    told.scheme = validScheme(hop.proto) ?? told.scheme
+    told.host = validHost(hop.host) ?? told.host
+    const client = validAddress(hop.for)
+    if (client === undefined) break
+    told.client = client
   }
-  return { client, hop: known }
+  return told
+}
+
+/**
+ * Hops, the nearest first. Read one by one as they are asked for: of a field filled by the
+ * client, only what is believed costs anything.
+ */
+function hopsOf (headers: Connection['headers']): Iterable<Hop> {
+  const addresses = list(headers['x-forwarded-for'])
+  const protos = list(headers['x-forwarded-proto'])
+  const hosts = list(headers['x-forwarded-host'])
+  if (addresses.length + protos.length + hosts.length === 0) return forwardedHops(list(headers.forwarded))
+  return legacyHops(addresses, protos, hosts)
 }
 
 /**
  * `X-Forwarded-*`: where scheme or host have as many members as there are addresses, each
  * belongs to its hop; otherwise only the nearest proxy's word counts.
  */
-function legacyHops (headers: Connection['headers']): Hop[] {
-  const addresses = list(joined(headers['x-forwarded-for']))
-  const protos = list(joined(headers['x-forwarded-proto']))
-  const hosts = list(joined(headers['x-forwarded-host']))
+function * legacyHops (addresses: string[], protos: string[], hosts: string[]): Generator<Hop> {
   const count = Math.max(1, addresses.length)
-  return Array.from({ length: count }, (_, place) => {
-    const proto = ofHop(protos, place, count)
-    const host = ofHop(hosts, place, count)
-    return {
-      ...member('for', addresses[place] ?? ''),
-      ...(proto === undefined ? {} : member('proto', proto)),
-      ...(host === undefined ? {} : member('host', host))
-    }
-  })
+  for (let place = count - 1; place >= 0; place--) {
+    yield { for: addresses[place], proto: ofHop(protos, place, count), host: ofHop(hosts, place, count) }
+  }
 }
 
 function ofHop (values: string[], place: number, count: number): string | undefined {
@@ -116,39 +132,44 @@ function ofHop (values: string[], place: number, count: number): string | undefi
   return place === count - 1 ? values.at(-1) : undefined
 }
 
-const pair = /[ \t]*([a-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))[ \t]*(;|,|$)/iy
+/**
+ * `Forwarded` (RFC 7239 §4), split at every comma: none stands within a value that is read
+ * here, and so a quote that a client opened cannot swallow what a proxy appended.
+ */
+function * forwardedHops (elements: string[]): Generator<Hop> {
+  for (const element of elements.toReversed()) yield parseElement(element)
+}
 
-/** Reads `Forwarded` (RFC 7239 §4); from a malformed place on, nothing more is believed. */
-function forwardedHops (field: string): Hop[] {
-  const hops: Hop[] = [{}]
+// [ token "=" value ]: pairs may be empty. Sticky, so that an element is read in one linear pass.
+const pair = /[ \t]*(?:([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))[ \t]*)?(?:;|$)/y
+
+/** One element of `Forwarded`; of a malformed one, nothing is believed. */
+function parseElement (element: string): Hop {
+  const hop: Hop = {}
   pair.lastIndex = 0
-  while (pair.lastIndex < field.length) {
-    const match = pair.exec(field)
-    if (match === null) return [{}]
-    const [, name = '', quoted, token = '', separator] = match
-    const value = quoted === undefined ? token : quoted.replaceAll(/\\(.)/g, '$1')
-    Object.assign(hops.at(-1) as Hop, member(name.toLowerCase(), value))
-    if (separator === ',') hops.push({})
-    if (separator === '') break
+  while (pair.lastIndex < element.length) {
+    const match = pair.exec(element)
+    if (match === null) return {}
+    const [, name = '', quoted, token = ''] = match
+    const key = name.toLowerCase()
+    if (key === 'for' || key === 'proto' || key === 'host') hop[key] = quoted?.replaceAll(/\\(.)/g, '$1') ?? token
   }
-  return hops
+  return hop
 }
 
-function member (name: string, value: string): Hop {
-  if (name === 'host') return { host: value }
-  if (name === 'proto') return { proto: value.toLowerCase() }
-  const address = name === 'for' ? validAddress(value) : undefined
-  return address === undefined ? {} : { for: address }
+const node = /^(?:\[([\da-f:.]+)\]|([\d.]+))(?::(?:\d{1,5}|_[\w.-]+))?$/i
+
+/** An address without brackets and port; `unknown` and obfuscated identifiers (RFC 7239 §6) are none. */
+function validAddress (text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const match = node.exec(text)
+  const bare = match?.[1] ?? match?.[2] ?? text
+  return isAddress(bare) ? plainAddress(bare) : undefined
 }
 
-/** An address without brackets and port; obfuscated identifiers (RFC 7239 §6.3) are none. */
-function validAddress (text: string): string | undefined {
-  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? (/^[\d.]+:\d+$/.test(text) ? text.split(':', 1)[0] as string : text)
-  return ipaddr.isValid(bare) ? plainAddress(bare) : undefined
-}
-
-function plainAddress (address: string): string {
-  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address
+function validScheme (text: string | undefined): 'http' | 'https' | undefined {
+  const scheme = text?.toLowerCase()
+  return scheme === 'http' || scheme === 'https' ? scheme : undefined
 }
 
 /** Host and optional port (RFC 9110 §4.2), and nothing that could end a URL's authority early. */
@@ -162,16 +183,9 @@ function validPrefix (text: string | undefined): string | undefined {
   return text.endsWith('/') ? text.slice(0, -1) : text
 }
 
-function joined (field: string | string[] | undefined): string {
-  return Array.isArray(field) ? field.join(',') : field ?? ''
-}
-
-function list (field: string): string[] {
-  return field.split(',').map(item => item.trim()).filter(Boolean)
-}
-
-function last (field: string | string[] | undefined): string | undefined {
-  return list(joined(field)).at(-1)
+function list (field: string | string[] | undefined): string[] {
+  const text = Array.isArray(field) ? field.join(',') : field
+  return text?.split(',').map(item => item.trim()).filter(Boolean) ?? []
 }
 
 function single (field: string | string[] | undefined): string | undefined {

@@ -14,7 +14,7 @@ export function wholeSeconds (milliseconds: number): number {
 
 /** An IMF-fixdate (RFC 9110 §5.6.7) from milliseconds since the epoch. */
 export function formatHttpDate (milliseconds: number): string {
-  return new Date(milliseconds).toUTCString()
+  return new Date(wholeSeconds(milliseconds)).toUTCString()
 }
 
 /**
@@ -25,21 +25,23 @@ export function parseHttpDate (text: string, now = Date.now()): number | undefin
   let match = imfFixdate.exec(text)
   if (match !== null) return instant(match[3], match[2], match[1], match.slice(4, 7))
   match = rfc850.exec(text)
-  if (match !== null) return instant(String(fullYear(Number(match[3]), now)), match[2], match[1], match.slice(4, 7))
+  if (match !== null) return inNearestCentury(match, now)
   match = asctime.exec(text)
   if (match !== null) return instant(match[6], match[1], match[2], match.slice(3, 6))
   return undefined
 }
 
-/** A two-digit year more than 50 years ahead means the last century's (RFC 9110 §5.6.7). */
-function fullYear (twoDigits: number, now: number): number {
-  const thisYear = new Date(now).getUTCFullYear()
-  const year = thisYear - thisYear % 100 + twoDigits
-  return year > thisYear + 50 ? year - 100 : year
+/** A date that appears to lie more than 50 years ahead means the last century's (RFC 9110 §5.6.7). */
+function inNearestCentury ([, day, month, twoDigits, ...clock]: RegExpExecArray, now: number): number | undefined {
+  const horizon = new Date(now)
+  const century = Math.floor(horizon.getUTCFullYear() / 100) * 100
+  horizon.setUTCFullYear(horizon.getUTCFullYear() + 50)
+  const date = instant(century + Number(twoDigits), month, day, clock)
+  return date !== undefined && date > horizon.getTime() ? instant(century - 100 + Number(twoDigits), month, day, clock) : date
 }
 
-function instant (year = '', month = '', day = '', clock: string[] = []): number | undefined {
-  const [hour, minute, second] = clock.map(Number) as [number, number, number]
+function instant (year: string | number = '', month = '', day = '', clock: string[] = []): number | undefined {
+  const [hour = 0, minute = 0, second = 0] = clock.map(Number)
   // 60 is a leap second: RFC 9110 allows it, Date does not.
   if (hour > 23 || minute > 59 || second > 60) return undefined
   const date = new Date(0)

@@ -9,6 +9,7 @@ export const OCTET_STREAM = 'application/octet-stream'
 const corrections: Record<string, string> = {
   '.cjs': 'text/javascript; charset=utf-8',
   '.flac': 'audio/flac',
+  '.jfif': 'image/jpeg',
   '.zst': 'application/zstd'
 }
 

@@ -8,10 +8,9 @@
 export function originMatchers (origins: readonly string[]): Array<string | RegExp> {
   return origins.map(origin => {
     if (origin === '*') return origin
-    const { serialised, wildcard } = parseOrigin(origin)
-    if (!wildcard) return serialised
-    const [scheme, rest] = serialised.split('://wildcard.') as [string, string]
-    return new RegExp(`^${scheme}://(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\\.)+${rest.replaceAll(/[.-]/g, '\\$&')}$`)
+    const { scheme, host, wildcard } = parseOrigin(origin)
+    if (!wildcard) return `${scheme}//${host}`
+    return new RegExp(`^${scheme}//(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\\.)+${host.replaceAll(/[^a-z0-9]/g, '\\$&')}$`)
   })
 }
 
@@ -20,14 +19,14 @@ export function isOriginAllowed (origin: string, matchers: ReadonlyArray<string 
   return matchers.some(matcher => typeof matcher === 'string' ? matcher === '*' || matcher === origin : matcher.test(origin))
 }
 
-function parseOrigin (text: string): { serialised: string, wildcard: boolean } {
-  const wildcard = /^https?:\/\/\*\.[^*]+$/.test(text)
-  try {
-    const url = new URL(wildcard ? text.replace('*', 'wildcard') : text)
-    const bare = url.pathname === '/' && !text.endsWith('/') && url.search + url.hash + url.username + url.password === ''
-    if (bare && /^https?:$/.test(url.protocol) && !text.slice(wildcard ? 9 : 0).includes('*')) return { serialised: url.origin, wildcard }
-  } catch {
-    // told below
-  }
-  throw new TypeError(`Expected an origin such as https://example.com or https://*.example.com but received ${text}`)
+const shape = /^(https?:)\/\/(\*\.)?([^\s*/?#@\\]+)$/i
+
+/** Scheme and host in their serialised form: lower case, Punycode, without the default port. */
+function parseOrigin (text: string): { scheme: string, host: string, wildcard: boolean } {
+  const [, scheme = '', wildcard, host = ''] = shape.exec(text) ?? []
+  const url = `${scheme}//${host}`
+  // An IP address has no subdomains: with a label in front it does not parse.
+  if (!URL.canParse(wildcard === undefined ? url : url.replace('//', '//label.'))) throw new TypeError(`Expected an origin such as https://example.com or https://*.example.com but received ${text}`)
+  const parsed = new URL(url)
+  return { scheme: parsed.protocol, host: parsed.host, wildcard: wildcard !== undefined }
 }

@@ -17,6 +17,9 @@ export interface ConditionalFields {
   'if-range'?: string | string[] | undefined
 }
 
+/** Methods that neither select nor change a representation ignore preconditions (RFC 9110 §13.2.1). */
+const unconditional = new Set(['CONNECT', 'OPTIONS', 'TRACE'])
+
 /** What the preconditions decide: go on, or answer this status. */
 export type PreconditionOutcome = 'proceed' | 304 | 412
 
@@ -28,6 +31,7 @@ export type PreconditionOutcome = 'proceed' | 304 | 412
  */
 export function evaluatePreconditions (method: string, fields: ConditionalFields, validators: Validators): PreconditionOutcome {
   const reads = method === 'GET' || method === 'HEAD'
+  if (!reads && unconditional.has(method)) return 'proceed'
   const ifMatch = fields['if-match']
   const ifNoneMatch = fields['if-none-match']
   if (ifMatch !== undefined) {

@@ -5,6 +5,6 @@
  */
 export function addVary (present: string | undefined, name: string): string {
   if (present === undefined || present === '') return name
-  const names = present.toLowerCase().split(',').map(item => item.trim())
-  return names.includes('*') || names.includes(name.toLowerCase()) ? present : `${present}, ${name}`
+  const names = new Set(present.toLowerCase().split(',').map(item => item.trim()))
+  return names.has('*') || names.has(name.toLowerCase()) ? present : `${present}, ${name}`
 }

@@ -1,5 +1,5 @@
 import { isKnownType } from '../http/media-type.ts'
-import type { Key, RequestPath } from './request-path.ts'
+import { childKey, rootKey, type Key, type RequestPath } from './request-path.ts'
 
 /** What answers a missing page of a single-page app. */
 export interface Fallback {
@@ -20,7 +20,7 @@ export function fallbackKey (fallback: Fallback, path: RequestPath, prefix: stri
   const within = `/${path.key}`
   const excepted = fallback.except.some(except => isBelow(within, except) || isBelow(prefix + within, except))
   const endsLikeFile = !path.directory && isKnownType(path.key.slice(path.key.lastIndexOf('/') + 1))
-  return excepted || endsLikeFile ? undefined : fallback.file as Key
+  return excepted || endsLikeFile ? undefined : childKey(rootKey, fallback.file)
 }
 
 function isBelow (path: string, except: string): boolean {

@@ -6,6 +6,14 @@ import { MediaError } from '../errors.ts'
  */
 export type Key = string & { readonly __brand: 'Key' }
 
+function brand (text: string): Key {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place where text becomes a key
+  return text as Key
+}
+
+/** The key of a source's root. */
+export const rootKey = brand('')
+
 /** A path that names a file or, by its trailing slash, a directory. */
 export interface RequestPath {
   readonly key: Key
@@ -46,16 +54,15 @@ export function rawPath (target: string): string {
  *
  * @param target `request.raw.url`
  * @returns the decoded path, beginning with a slash
- * @throws {MediaError} `bad-path`
+ * @throws {MediaError} `bad-path`; `not-found` for a path longer than {@link MAX_PATH_BYTES}
  */
 export function decodePath (target: string): string {
   const raw = rawPath(target)
-  if (plain.test(raw) || raw === '/') return raw
+  if (raw === '/' || (plain.test(raw) && raw.length <= MAX_PATH_BYTES)) return raw
   if (raw === '') return '/'
   if (!raw.startsWith('/')) throw refusal('must begin with a slash')
   if (/%2f/i.test(raw)) throw refusal('may not hold an encoded slash')
   const path = decode(raw)
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw refusal('is too long')
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f\\]/.test(path)) throw refusal('may not hold control characters or backslashes')
   const segments = path.slice(1).split('/')
@@ -64,6 +71,7 @@ export function decodePath (target: string): string {
     if (segment === '' && place !== segments.length - 1) throw refusal('may not hold empty segments')
     if (place === 0 && /^[A-Za-z]:/.test(segment)) throw refusal('may not begin with a drive letter')
   })
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw new MediaError('not-found', { detail: 'No name is as long as this path' })
   return path
 }
 
@@ -76,16 +84,16 @@ export function decodePath (target: string): string {
  */
 export function pathBelow (path: string, prefix: string): RequestPath | undefined {
   if (!path.startsWith(prefix)) return undefined
-  if (path.length === prefix.length) return { key: '' as Key, directory: prefix === '' }
+  if (path.length === prefix.length) return { key: rootKey, directory: prefix === '' }
   if (path.charCodeAt(prefix.length) !== 47) return undefined
   const directory = path.endsWith('/')
   const end = directory ? path.length - 1 : path.length
-  return { key: (end <= prefix.length ? '' : path.slice(prefix.length + 1, end)) as Key, directory }
+  return { key: brand(path.slice(prefix.length + 1, end)), directory }
 }
 
 /** The key of a name within a directory. The name comes from a source or the configuration, never from a URL. */
 export function childKey (directory: Key, name: string): Key {
-  return (directory === '' ? name : `${directory}/${name}`) as Key
+  return brand(directory === '' ? name : `${directory}/${name}`)
 }
 
 /** Percent-encodes one segment for use in a URL, so that `decodePath` gives it back. */
