@@ -27,8 +27,8 @@ export default async function media (app: FastifyInstance, options: MediaOptions
   app.addHook('onClose', async function closeSources () { await sources.close() })
 
   await app.register(errors)
-  await app.register(telemetry, config.log)
   await app.register(client, config)
+  await app.register(telemetry, config.log)
   await app.register(readiness)
   await app.register(conditional)
   await app.register(staticFiles)

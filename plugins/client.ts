@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The client as trusted proxies tell it. Worked out when it is asked for. */
     readonly client: ClientView
+    /** The client's IP address alone, `''` once its connection is gone. Cheap where no proxy is trusted. */
+    readonly clientAddress: string
     /**
      * The URL by which clients reach the root of this server, without a trailing slash; undefined
      * where neither the configuration nor a trusted proxy tells it, so that only a reference
@@ -35,6 +37,15 @@ export default fp(async function client (app, options: ClientOptions) {
     getter (this: FastifyRequest) {
       const { socket, headers } = this.raw
       return clientView({ address: socket.remoteAddress ?? '', encrypted: 'encrypted' in socket, headers }, isTrusted)
+    }
+  })
+
+  const isDirect = (options.trustedProxies ?? []).length === 0
+  app.decorateRequest('clientAddress', {
+    getter (this: FastifyRequest) {
+      if (!isDirect) return this.client.address
+      const address = this.raw.socket.remoteAddress ?? ''
+      return address.startsWith('::ffff:') ? address.slice(7) : address
     }
   })
 

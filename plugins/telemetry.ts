@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import './client.ts'
 import { rawPath } from '../lib/paths/request-path.ts'
 
 declare module 'fastify' {
@@ -36,15 +37,17 @@ export default fp(async function telemetry (app, options: TelemetryOptions) {
     app.addHook('onRequest', startTimer)
     app.addHook('onSend', addServerTiming)
   }
-}, { fastify: '5.x', name: 'fastify-media-telemetry' })
+}, { fastify: '5.x', name: 'fastify-media-telemetry', dependencies: ['fastify-media-client'] })
 
 function logRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
   const started = performance.now()
   const socket = request.raw.socket
   const sentBefore = socket.bytesWritten
+  const client = request.clientAddress // now: a connection that is gone does not tell
   reply.raw.once('close', function writeLine (this: ServerResponse) {
     const finished = this.writableFinished
     const line = {
+      client,
       method: request.raw.method,
       path: rawPath(request.raw.url as string),
       status: this.statusCode,

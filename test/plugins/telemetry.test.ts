@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { ask, oneMount, scratch, serve, serveMedia, type Served } from '../helpers/app.ts'
 import { eventually } from '../helpers/process.ts'
+import client from '../../plugins/client.ts'
 import telemetry from '../../plugins/telemetry.ts'
 
 async function lineOf (served: Served, path: string): Promise<Record<string, unknown> | undefined> {
@@ -14,7 +15,7 @@ async function lineOf (served: Served, path: string): Promise<Record<string, unk
 t.test('one line a request: method, path without its query, status, bytes, time, mount, cache', async t => {
   const served = await serveMedia(t, oneMount(await scratch(t, { 'a.txt': 'meow', 'large.bin': Buffer.alloc(600_000) }), { prefix: '/f' }))
   await ask(served, '/f/a.txt?signature=secret')
-  t.match(await lineOf(served, '/f/a.txt'), { level: 30, method: 'GET', status: 200, bytes: 4, mount: '/f', cache: 'load', reqId: /./, ms: Number })
+  t.match(await lineOf(served, '/f/a.txt'), { level: 30, method: 'GET', status: 200, bytes: 4, client: '127.0.0.1', mount: '/f', cache: 'load', reqId: /./, ms: Number })
   await ask(served, '/f/a.txt')
   t.ok(await eventually(() => served.logs.some(line => line.cache === 'hot')))
   await ask(served, '/f/a.txt', { method: 'HEAD' })
@@ -40,8 +41,15 @@ t.test('a download that broke off is in the log, with what was sent', async t =>
   t.ok(Number(line?.bytes) < 40_000_000)
 })
 
+t.test('the client is the one that trusted proxies name', async t => {
+  const served = await serveMedia(t, oneMount(await scratch(t, { 'a.txt': 'a' }), {}, {}, { trustedProxies: ['127.0.0.0/8'] }))
+  await ask(served, '/a.txt', { headers: { 'x-forwarded-for': '203.0.113.9' } })
+  t.match(await lineOf(served, '/a.txt'), { client: '203.0.113.9' })
+})
+
 t.test('an answer of unknown length has none in the log', async t => {
   const served = await serve(t, async app => {
+    await app.register(client, {})
     await app.register(telemetry, {})
     app.get('/', (_request, reply) => { reply.hijack(); reply.raw.write('a'); reply.raw.end('b') })
   })
