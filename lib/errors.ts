@@ -111,6 +111,8 @@ export function failureOfStatus (status: number): FailureCode {
 
 /** A problem document (RFC 9457 §3.1) with this project's extension members. */
 export interface Problem {
+  /** Names the kind of problem for machines, as `code` does: the title is ours, not the status phrase. */
+  type: string
   title: string
   status: number
   code: FailureCode
@@ -127,6 +129,7 @@ export interface Problem {
 export function problem (code: FailureCode, extra: { detail?: string | undefined, requestId?: string | undefined } = {}): Problem {
   const [status, title] = failures[code]
   return {
+    type: `urn:fastify-media:${code}`,
     title,
     status,
     code,

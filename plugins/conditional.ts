@@ -64,12 +64,13 @@ const headerCache = new WeakMap<Representation, Record<string, string>>()
 function headersOf (representation: Representation): Record<string, string> {
   let headers = headerCache.get(representation)
   if (headers === undefined) {
-    const { type, size, encoding } = representation
+    const { type, size, encoding, lastModified } = representation
     headers = { 'content-type': type, ...validatorsOf(representation) }
-    if (representation.lastModified !== undefined) headers['last-modified'] = formatHttpDate(representation.lastModified)
+    if (lastModified !== undefined) headers['last-modified'] = modificationDate(lastModified)
     if (size !== undefined) Object.assign(headers, { 'content-length': String(size), 'accept-ranges': 'bytes' })
     if (encoding !== undefined) headers['content-encoding'] = encoding
-    headerCache.set(representation, headers)
+    // A date in the future is that of this answer, so it is not for the next.
+    if (lastModified === undefined || lastModified <= Date.now()) headerCache.set(representation, headers)
   }
   return headers
 }
@@ -77,7 +78,12 @@ function headersOf (representation: Representation): Record<string, string> {
 /** What a 304 repeats (RFC 9110 §15.4.5): the tag, or without one the date. */
 function validatorsOf ({ entityTag, lastModified }: Representation): Record<string, string> {
   if (entityTag !== undefined) return { etag: entityTag }
-  return lastModified === undefined ? {} : { 'last-modified': formatHttpDate(lastModified) }
+  return lastModified === undefined ? {} : { 'last-modified': modificationDate(lastModified) }
+}
+
+/** Never later than the answer itself (RFC 9110 §8.8.2.1), whatever a wrong clock wrote. */
+function modificationDate (lastModified: number): string {
+  return formatHttpDate(Math.min(lastModified, Date.now()))
 }
 
 function sendRanges (reply: FastifyReply, representation: Representation, size: number, ranges: readonly ByteRange[]): FastifyReply | Promise<FastifyReply> {

@@ -99,8 +99,10 @@ function send (reply: FastifyReply, found: FoundFile, key: Key): FastifyReply | 
 
 function select (request: FastifyRequest, found: FoundFile): Representation {
   const { encoded } = found
-  if (encoded === undefined) return found.representation
-  const coding = selectCoding(request.raw.headers['accept-encoding'] as string | undefined, Object.keys(encoded) as ContentCoding[])
+  const { range, 'accept-encoding': accepted } = request.raw.headers
+  // Several ranges travel in one multipart body, and its coding would be taken for that of the whole.
+  if (encoded === undefined || range?.includes(',') === true) return found.representation
+  const coding = selectCoding(accepted as string | undefined, Object.keys(encoded) as ContentCoding[])
   return (coding === undefined ? undefined : encoded[coding]) ?? found.representation
 }
 

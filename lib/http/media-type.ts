@@ -25,9 +25,15 @@ export function typeOf (name: string): string {
   return registeredType(name) ?? OCTET_STREAM
 }
 
-/** Whether a name ends like a file of a known type: a missing one is then no page of an app. */
-export function isKnownType (name: string): boolean {
-  return registeredType(name) !== undefined
+const assetTypes = /^(?:(?:audio|font|image|model|text|video)\/.*|application\/(?:dash\+xml|gzip|json|manifest\+json|pdf|vnd\.apple\.mpegurl|wasm|xml|zip))$/
+
+/**
+ * Whether a name ends like what a page loads or links to: a missing one is then no page of an
+ * app. `.com`, `.org` or `.rs` stand for types too, but rather end a name in a page's URL.
+ */
+export function isAssetName (name: string): boolean {
+  const type = registeredType(name)
+  return type !== undefined && assetTypes.test(essence(type))
 }
 
 /** The coding a name's ending implies: `.svgz` is SVG, gzipped. */

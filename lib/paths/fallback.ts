@@ -1,4 +1,4 @@
-import { isKnownType } from '../http/media-type.ts'
+import { isAssetName } from '../http/media-type.ts'
 import { childKey, rootKey, type Key, type RequestPath } from './request-path.ts'
 
 /** What answers a missing page of a single-page app. */
@@ -19,7 +19,7 @@ export interface Fallback {
 export function fallbackKey (fallback: Fallback, path: RequestPath, prefix: string): Key | undefined {
   const within = `/${path.key}`
   const excepted = fallback.except.some(except => isBelow(within, except) || isBelow(prefix + within, except))
-  const endsLikeFile = !path.directory && isKnownType(path.key.slice(path.key.lastIndexOf('/') + 1))
+  const endsLikeFile = !path.directory && isAssetName(path.key.slice(path.key.lastIndexOf('/') + 1))
   return excepted || endsLikeFile ? undefined : childKey(rootKey, fallback.file)
 }
 

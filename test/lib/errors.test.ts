@@ -25,7 +25,7 @@ t.test('a failure keeps what is public apart from what is logged', async t => {
   const error = new MediaError('forbidden', { detail: 'Not this one', context: { path: '/srv/secret' }, headers: { 'x-a': 'b' }, cause })
   t.match(error, { statusCode: 403, message: 'Not this one', detail: 'Not this one', context: { path: '/srv/secret' }, headers: { 'x-a': 'b' } })
   t.equal(error.cause, cause)
-  t.strictSame(problem(error.code, { detail: error.detail, requestId: 'r-1' }), { title: 'The server may not read this file', status: 403, code: 'forbidden', detail: 'Not this one', requestId: 'r-1' })
+  t.strictSame(problem(error.code, { detail: error.detail, requestId: 'r-1' }), { type: 'urn:fastify-media:forbidden', title: 'The server may not read this file', status: 403, code: 'forbidden', detail: 'Not this one', requestId: 'r-1' })
 })
 
 t.test('a status stands for the general code of that status', async t => {
@@ -42,7 +42,7 @@ t.test('an unknown client status is the client\'s fault, any other number ours',
 })
 
 t.test('a problem document holds no member without a value (RFC 9457 §3.1)', async t => {
-  t.strictSame(problem('internal'), { title: 'The server failed', status: 500, code: 'internal' })
-  t.strictSame(problem('internal', { detail: undefined, requestId: undefined }), { title: 'The server failed', status: 500, code: 'internal' })
-  t.strictSame(Object.keys(problem('bad-path', { requestId: 'r' })), ['title', 'status', 'code', 'requestId'])
+  t.strictSame(problem('internal'), { type: 'urn:fastify-media:internal', title: 'The server failed', status: 500, code: 'internal' })
+  t.strictSame(problem('internal', { detail: undefined, requestId: undefined }), { type: 'urn:fastify-media:internal', title: 'The server failed', status: 500, code: 'internal' })
+  t.strictSame(Object.keys(problem('bad-path', { requestId: 'r' })), ['type', 'title', 'status', 'code', 'requestId'])
 })

@@ -17,6 +17,11 @@ t.test('from a trusted proxy: the client, and the URL it used', async t => {
   t.match(JSON.parse((await ask(served, '/')).text), { client: { address: '127.0.0.1', scheme: 'http', host: `127.0.0.1:${served.port}`, prefix: '' }, base: null })
 })
 
+t.test('the authority of a target in absolute form takes the place of Host', async t => {
+  const served = await telling(t, {})
+  t.match(JSON.parse((await ask(served, 'http://named.example:8080/', { headers: { host: 'other.example' } })).text), { client: { host: 'named.example:8080' } })
+})
+
 t.test('from anyone else: only what the connection shows', async t => {
   const served = await telling(t, { publicUrl: 'https://configured.example/' })
   t.match(JSON.parse((await ask(served, '/', { headers: forwarded })).text), { client: { address: '127.0.0.1', scheme: 'http', prefix: '' }, base: 'https://configured.example' })

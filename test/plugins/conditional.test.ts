@@ -185,6 +185,14 @@ t.test('a representation that knows nothing of itself is sent', async t => {
   t.equal((await ask(served, '/', { headers: { 'if-none-match': '*' } })).status, 304)
 })
 
+t.test('Last-Modified is never later than the answer, and a wrong clock is not remembered', async t => {
+  const served = await delivering(t, { lastModified: Date.now() + 86_400_000 })
+  for (let n = 0; n < 2; n++) {
+    const { headers } = await ask(served, '/')
+    t.ok(Date.parse(headers['last-modified'] ?? '') <= Date.parse(headers.date ?? ''))
+  }
+})
+
 t.test('a download is saved under its name, whatever is in it', async t => {
   const answer = await ask(await delivering(t), '/save')
   t.match(answer.headers['content-disposition'], /^attachment; filename="Gr.*e \\"1\\"\.txt"; filename\*=UTF-8''Gr%C3%BC%C3%9Fe%20%221%22\.txt$/)

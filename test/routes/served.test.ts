@@ -65,7 +65,7 @@ t.test('directories: index file, redirect to the slash, else nothing', async t =
 t.test('a single-page app: missing pages are its page, missing files and the API are not', async t => {
   const root = await scratch(t, { 'index.html': 'app', 'assets/app.js': 'js', 'empty/x.txt': '' })
   const served = await serveMedia(t, oneMount(root, { prefix: '/app', fallback: { file: 'index.html', except: ['/api/', '/app/private'] } }))
-  for (const page of ['/app/users/7', '/app/deep/link/', '/app/john.doe', '/app/empty/']) t.match(await ask(served, page), { status: 200, text: 'app', headers: { 'content-type': 'text/html; charset=utf-8' } }, page)
+  for (const page of ['/app/users/7', '/app/deep/link/', '/app/john.doe', '/app/users/jo@example.com', '/app/empty/']) t.match(await ask(served, page), { status: 200, text: 'app', headers: { 'content-type': 'text/html; charset=utf-8' } }, page)
   for (const missing of ['/app/assets/gone.js', '/app/logo.png', '/app/api/users', '/app/api', '/app/private/x']) t.equal((await ask(served, missing)).status, 404, missing)
   t.equal((await ask(served, '/app/users/7', { method: 'POST' })).status, 405)
   const rootMount = await serveMedia(t, oneMount(root, { fallback: { file: 'index.html' } }))
@@ -100,6 +100,8 @@ t.test('stored codings are sent to those who accept them', async t => {
   t.not(br.headers.etag, plain.headers.etag)
   t.match(await ask(served, '/a.css', { headers: { 'accept-encoding': 'br', 'if-none-match': br.headers.etag as string } }), { status: 304, headers: { vary: 'Accept-Encoding' } })
   t.equal((await ask(served, '/a.css', { headers: { 'accept-encoding': 'br', 'if-none-match': plain.headers.etag as string } })).status, 200)
+  t.match((await ask(served, '/a.css', { headers: { 'accept-encoding': 'br', range: 'bytes=0-4' } })).headers, { 'content-encoding': 'br', 'content-range': /^bytes 0-4\// }, 'one range is of the stored coding')
+  t.match((await ask(served, '/a.css', { headers: { 'accept-encoding': 'br', range: 'bytes=0-4,9-9' } })).headers, { 'content-encoding': undefined, 'content-type': /^multipart/ }, 'several are of the plain bytes')
   t.match((await ask(served, '/logo.svgz')).headers, { 'content-type': 'image/svg+xml', 'content-encoding': 'gzip' })
   t.equal((await ask(served, '/b.css', { headers: { 'accept-encoding': 'br' } })).headers['content-encoding'], undefined)
   const off = await serveMedia(t, oneMount(root, { precompressed: false }))

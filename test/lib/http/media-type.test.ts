@@ -1,5 +1,5 @@
 import t from 'tap'
-import { codingOf, essence, isActive, isCompressible, isKnownType, OCTET_STREAM, typeOf } from '../../../lib/http/media-type.ts'
+import { codingOf, essence, isActive, isCompressible, isAssetName, OCTET_STREAM, typeOf } from '../../../lib/http/media-type.ts'
 
 t.test('a name is sent as the type of its ending', async t => {
   const rows = [
@@ -18,9 +18,10 @@ t.test('a name is sent as the type of its ending', async t => {
 t.test('an unknown ending is a stream of octets, whatever objects inherit', async t => {
   for (const name of ['', 'README', 'a.', 'a.unknown', '.html', '.htaccess', 'a.__proto__', 'a.constructor', 'a.toString', '__proto__', 'a.html\\b', 'a.b/c', 'a.\u0000']) {
     t.equal(typeOf(name), OCTET_STREAM, JSON.stringify(name))
-    t.equal(isKnownType(name), false, JSON.stringify(name))
+    t.equal(isAssetName(name), false, JSON.stringify(name))
   }
-  t.equal(isKnownType('a.js'), true)
+  t.equal(isAssetName('a.js'), true)
+  for (const page of ['jo@example.com', 'a.org', 'lib.rs']) t.equal(isAssetName(page), false, page)
 })
 
 t.test('only .svgz implies a coding', async t => {
