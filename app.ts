@@ -46,7 +46,7 @@ export default async function media (app: FastifyInstance, options: MediaOptions
       })
       await scope.register(cachePolicy, mount.cache)
       if (mount.listing) await scope.register(jsonEtag)
-      await scope.register(served, { mount: { ...mount, source: sources.of(mount), listingAssets: mount.listing ? LISTING_ASSETS : undefined } })
+      await scope.register(served, { mount: { ...mount, source: sources.of(mount), listingAssets: mount.listing ? `${app.prefix}/${LISTING_ASSETS}` : undefined } })
     }, { prefix: mount.prefix === '/' ? '' : mount.prefix })
   }
 }

@@ -18,7 +18,7 @@ export interface Mount {
   readonly source: Source
   /** Files that stand for their directory. */
   readonly index?: readonly string[]
-  /** Where a directory's listing finds its style and script: a path from the root of the app. Without it there are no listings. */
+  /** Where a directory's listing finds its style and script: a path from the root of the host. Without it there are no listings. */
   readonly listingAssets?: string | undefined
   readonly fallback?: Fallback | undefined
 }
@@ -134,20 +134,19 @@ function redirectToDirectory (reply: FastifyReply): FastifyReply {
 }
 
 /** The most members of a directory that one listing shows. */
-const MAX_LISTED = 5000
+const MAX_LISTED = 2000
 
 async function sendListing (reply: FastifyReply, mount: Mount, key: Key, assets: string): Promise<FastifyReply> {
   const { request } = reply
   const listing = await mount.source.list(key, MAX_LISTED)
   if (listing === undefined) throw new MediaError('not-found')
   const path = decodePath(request.raw.url as string)
-  const depth = path.split('/').length - 2
   const { scheme, host } = request.client
   const view: ListingView = {
     path,
-    isRoot: key === '',
+    depth: key === '' ? 0 : key.split('/').length,
     listing,
-    assets: `${'../'.repeat(depth)}${assets}`,
+    assets: `${'../'.repeat(path.split('/').length - 2)}${assets.slice(1)}`,
     url: `${request.publicBase ?? `${scheme}://${host}`}${path.split('/').map(encodeSegment).join('/')}`
   }
   reply.header('vary', 'Accept').header('cache-control', 'no-cache')

@@ -96,6 +96,15 @@ export function childKey (directory: Key, name: string): Key {
   return brand(directory === '' ? name : `${directory}/${name}`)
 }
 
+/** Whether a URL can name a member of a directory: what {@link decodePath} refuses is better not listed. */
+export function isAskable (directory: Key, name: string): boolean {
+  try {
+    return decodePath(`/${directory === '' ? '' : 'd/'}${encodeSegment(name)}`).endsWith(`/${name}`)
+  } catch {
+    return false
+  }
+}
+
 /** Percent-encodes one segment for use in a URL, so that `decodePath` gives it back. */
 export function encodeSegment (segment: string): string {
   return encodeURIComponent(segment)

@@ -1,8 +1,8 @@
-import { constants, type BigIntStats } from 'node:fs'
+import { constants, type BigIntStats, type Dirent } from 'node:fs'
 import { access, lstat, opendir, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { typeOf, codingOf } from '../http/media-type.ts'
-import { childKey, type Key } from '../paths/request-path.ts'
+import { childKey, isAskable, type Key } from '../paths/request-path.ts'
 import type { Representation } from '../representation.ts'
 import { matchingPath } from './case-insensitive.ts'
 import { fileFault, isMissing } from './file-faults.ts'
@@ -79,19 +79,22 @@ export async function fileSource (options: FileSourceOptions, largeFiles: LargeF
     async list (key, limit) {
       const real = await locate(key)
       if (real === undefined) return undefined
-      const names = await namesIn(real, isHidden)
-      if (names === undefined) return undefined
-      const found = await Promise.all(names.slice(0, limit).map(name => entryOf(name, childKey(key, name))))
-      return { entries: found.filter(entry => entry !== undefined), truncated: names.length > limit } satisfies Listing
+      // U+FFFD stands for bytes that are no UTF-8: a URL would not give them back.
+      const members = await membersOf(real, name => !isHidden(name) && !name.includes('\uFFFD') && isAskable(key, name))
+      if (members === undefined) return undefined
+      const found = await Promise.all(members.slice(0, limit).map(member => entryOf(member, real, key)))
+      return { entries: found.filter(entry => entry !== undefined), truncated: members.length > limit } satisfies Listing
     },
 
     async close () {}
   }
 
   /** Unreadable members are left out rather than failing the listing of the others. */
-  async function entryOf (name: string, key: Key): Promise<Entry | undefined> {
+  async function entryOf (member: Dirent, parent: string, key: Key): Promise<Entry | undefined> {
+    const { name } = member
     try {
-      const real = await locate(key)
+      // Only a link can lead elsewhere than to its parent's real path.
+      const real = member.isSymbolicLink() ? await locate(childKey(key, name)) : join(parent, name)
       const stats = real === undefined ? undefined : await look(real)
       if (stats === undefined) return undefined
       const lastModified = Number(stats.mtimeMs)
@@ -115,24 +118,22 @@ async function realPathOf (path: string): Promise<string | undefined> {
   }
 }
 
-/** Names that one listing reads at the most: whoever fills a directory pushes against it. */
-const MAX_NAMES = 100_000
+/** Members that one listing reads at the most: whoever fills a directory pushes against it. */
+const MAX_MEMBERS = 100_000
 
-/** The visible names of a directory in order; undefined where it is none. */
-async function namesIn (path: string, isHidden: (name: string) => boolean): Promise<string[] | undefined> {
-  const names: string[] = []
+/** The members of a directory whose names are wanted, in order of name; undefined where it is no directory. */
+async function membersOf (path: string, isWanted: (name: string) => boolean): Promise<Dirent[] | undefined> {
+  const members: Dirent[] = []
   try {
-    for await (const { name } of await opendir(path, { bufferSize: 256 })) {
-      // Names that are no valid UTF-8 cannot be asked for: a URL would not give them back.
-      if (isHidden(name) || name.includes('\uFFFD') || name.includes('\\')) continue
-      names.push(name)
-      if (names.length === MAX_NAMES) break
+    for await (const member of await opendir(path, { bufferSize: 256 })) {
+      if (isWanted(member.name)) members.push(member)
+      if (members.length === MAX_MEMBERS) break
     }
   } catch (error) {
     if (isMissing(error)) return undefined
     throw await fileFault(error, path)
   }
-  return names.sort()
+  return members.sort((a, b) => a.name < b.name ? -1 : 1)
 }
 
 function foundFile (path: string, key: Key, stats: BigIntStats, largeFiles: LargeFiles): FoundFile {

@@ -94,6 +94,14 @@ t.test('FIFOs, sockets and devices are missing, and never opened', async t => {
   t.same((await source.list(key(''), 10))?.entries, [])
 })
 
+t.test('a listing leaves out names that no URL can ask for', async t => {
+  const root = await scratch(t, { 'a.txt': '', 'b\nc.txt': '', 'back\\slash.txt': '', 'C:x': '', 'd/C:y': '' })
+  await writeFile(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff, 0xfe])]), '')
+  const source = await open(t, root)
+  t.same((await source.list(key(''), 10))?.entries.map(entry => entry.name), ['a.txt', 'd'])
+  t.same((await source.list(key('d'), 10))?.entries.map(entry => entry.name), ['C:y'], 'a drive is one only at the top')
+})
+
 t.test('letter case does not count where so configured', async t => {
   const root = await scratch(t, { 'Photos/Cat.JPG': 'meow', 'photos.txt': 'x', '.Secret/a.txt': 'x', 'e\u0301.txt': 'nfd' })
   const source = await open(t, root, { caseInsensitive: true })
