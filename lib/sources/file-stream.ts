@@ -1,10 +1,16 @@
 import { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { CHUNK_BYTES, readFully, type Chunk, type ChunkPool } from './chunk-pool.ts'
+import { bytesOf, chunkPart, readFully, type Chunk, type ChunkPool } from './chunk-pool.ts'
 import type { Lease } from './descriptors.ts'
 
 /** Bytes a reader reads for itself, when it wants few or the pool has no buffer to spare. */
 const SMALL_READ_BYTES = 64 * 1024
+
+/**
+ * Bytes that a socket is given at once where they are in memory anyway: each time it asks for
+ * more costs a turn of the event loop. A slow client holds as much, of chunks that are shared.
+ */
+const BATCH_BYTES = 2 * 1024 * 1024
 
 /** The bytes of an open file from `start` up to, and without, `end`. */
 export interface FileSlice {
@@ -23,7 +29,8 @@ export class FileStream extends Readable {
   readonly #slice: FileSlice
   #position: number
   /** What the socket has been given and not yet taken. */
-  #held: Chunk | undefined
+  #held: Chunk[] = []
+  #small: Buffer | undefined
   #response: ServerResponse | undefined
   /** Settles when no read is under way; never rejects. */
   #reading: Promise<unknown> = Promise.resolve()
@@ -37,7 +44,7 @@ export class FileStream extends Readable {
   override pipe<T extends NodeJS.WritableStream> (destination: T, options?: { end?: boolean }): T {
     if (!(destination instanceof ServerResponse) || options?.end === false) return super.pipe(destination, options)
     this.#response = destination
-    destination.once('close', () => this.#letGo()) // the socket is closed by then: nothing reads the chunk any more
+    destination.once('close', () => this.#letGo()) // the socket is closed by then: nothing reads the chunks any more
     void this.#writeTo(destination)
     return destination
   }
@@ -61,7 +68,7 @@ export class FileStream extends Readable {
       while (this.#position < this.#slice.end) {
         const bytes = await this.#next()
         if (this.destroyed || response.destroyed) break
-        this.#position += bytes.length
+        for (const { length } of bytes) this.#position += length
         await written(response, bytes)
         this.#letGo()
         if (this.destroyed) return
@@ -81,26 +88,35 @@ export class FileStream extends Readable {
     this.resume() // so that 'end' comes, and with it the release of the lease
   }
 
-  /** The next bytes: a view of a shared chunk, held until `#letGo`, or a small read of our own. */
-  async #next (): Promise<Buffer> {
-    const { lease, pool, end } = this.#slice
-    const index = Math.floor(this.#position / CHUNK_BYTES)
-    const from = this.#position - index * CHUNK_BYTES
-    const wanted = Math.min(end - this.#position, CHUNK_BYTES - from)
-    const worthSharing = wanted * 2 >= CHUNK_BYTES || pool.has(lease.file, index)
-    const chunk = worthSharing ? pool.hold(lease.file, index) : undefined
-    if (chunk === undefined) return await this.#readSmall(Math.min(wanted, worthSharing ? SMALL_READ_BYTES : wanted))
-    this.#held = chunk
+  /** The next bytes: views of shared chunks, held until `#letGo`, or a small read of our own. */
+  async #next (): Promise<Buffer[]> {
+    const { lease: { file }, pool, end } = this.#slice
+    const part = chunkPart(this.#position, end)
+    const isShared = pool.isShared(file, part)
+    const chunk = isShared ? pool.hold(file, part.index) : undefined
+    if (chunk === undefined) {
+      // One buffer for all turns: the socket has taken what was in it before it is read into again.
+      this.#small ??= Buffer.allocUnsafeSlow(SMALL_READ_BYTES)
+      return [await this.#readInto(this.#small.subarray(0, Math.min(part.length, SMALL_READ_BYTES)))]
+    }
+    this.#held.push(chunk)
     if (chunk.loading !== undefined) await this.#track(chunk.loading)
-    if (chunk.length < from + wanted) throw new ShrunkError()
-    return chunk.buffer.subarray(from, from + wanted)
+    const batch = [bytesOf(chunk, part) ?? shrunk()]
+    for (let ahead = this.#position + part.length, bytes = part.length; ahead < end && bytes < BATCH_BYTES;) {
+      const following = chunkPart(ahead, end)
+      const loaded = pool.holdLoaded(file, following.index)
+      if (loaded === undefined) break
+      this.#held.push(loaded)
+      batch.push(bytesOf(loaded, following) ?? shrunk())
+      ahead += following.length
+      bytes += following.length
+    }
+    return batch
   }
 
-  async #readSmall (length: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafe(length)
-    const count = await this.#track(readFully(this.#slice.lease.file.fd, buffer, 0, length, this.#position))
-    if (count < length) throw new ShrunkError()
-    return buffer
+  async #readInto (buffer: Buffer): Promise<Buffer> {
+    const count = await this.#track(readFully(this.#slice.lease.file.fd, buffer, 0, buffer.length, this.#position))
+    return count === buffer.length ? buffer : shrunk()
   }
 
   async #track<T> (read: Promise<T>): Promise<T> {
@@ -109,15 +125,15 @@ export class FileStream extends Readable {
   }
 
   #letGo (): void {
-    const chunk = this.#held
-    this.#held = undefined
-    if (chunk !== undefined) this.#slice.pool.release(chunk)
+    const held = this.#held
+    this.#held = []
+    for (const chunk of held) this.#slice.pool.release(chunk)
   }
 
   async #readCopy (): Promise<void> {
     try {
       const length = Math.min(SMALL_READ_BYTES, this.#slice.end - this.#position)
-      const bytes = length === 0 ? null : await this.#readSmall(length)
+      const bytes = length === 0 ? null : await this.#readInto(Buffer.allocUnsafe(length))
       this.#position += length
       this.push(bytes)
     } catch (error) {
@@ -136,13 +152,20 @@ class ShrunkError extends Error {
   }
 }
 
-function written (response: ServerResponse, bytes: Buffer): Promise<void> {
+function shrunk (): never {
+  throw new ShrunkError()
+}
+
+/** Settles when the socket took the bytes, or is closed. */
+function written (response: ServerResponse, batch: readonly Buffer[]): Promise<void> {
   return new Promise(resolve => {
     const done = (): void => {
       response.off('close', done)
       resolve()
     }
     response.once('close', done)
-    response.write(bytes, done)
+    response.cork()
+    batch.forEach((bytes, place) => response.write(bytes, place === batch.length - 1 ? done : undefined))
+    response.uncork()
   })
 }

@@ -1,8 +1,8 @@
 import type { ByteRange } from '../http/range.ts'
 import { RepresentationChanged, type Body } from '../representation.ts'
-import { ChunkPool, CHUNK_BYTES, readFully } from './chunk-pool.ts'
+import { bytesOf, chunkPart, ChunkPool, CHUNK_BYTES, readFully } from './chunk-pool.ts'
 import { Descriptors, type DescriptorOptions } from './descriptors.ts'
-import { FileStream } from './file-stream.ts'
+import { FileStream, type FileSlice } from './file-stream.ts'
 import { openStored, type StoredFile } from './stored-file.ts'
 
 /** Bounds on what is kept to send large files. */
@@ -13,6 +13,9 @@ export interface LargeFileOptions extends DescriptorOptions {
 
 /** Up to this many bytes a file is read whole, without a kept descriptor. */
 const WHOLE_BYTES = CHUNK_BYTES / 2
+
+/** Up to this many bytes of a larger file are read at once, without a stream. */
+const SMALL_PART_BYTES = 128 * 1024
 
 /** Opens files for sending: kept descriptors, pooled buffers. One serves all sources. */
 export class LargeFiles {
@@ -30,11 +33,30 @@ export class LargeFiles {
     const end = range === undefined ? file.size : range.end + 1
     if (file.size <= WHOLE_BYTES) return await readPart(file, start, end)
     const lease = await this.#descriptors.acquire(file)
-    return new FileStream({ lease, pool: this.#pool, start, end })
+    const slice = { lease, pool: this.#pool, start, end }
+    return end - start <= SMALL_PART_BYTES ? await readSmallPart(slice) : new FileStream(slice)
   }
 
   async close (): Promise<void> {
     await this.#descriptors.close()
+  }
+}
+
+/** A few bytes of a large file: a copy, since nobody tells when they were sent. */
+async function readSmallPart ({ lease, pool, start, end }: FileSlice): Promise<Buffer> {
+  const part = chunkPart(start, end)
+  const chunk = part.length === end - start && pool.isShared(lease.file, part) ? pool.hold(lease.file, part.index) : undefined
+  try {
+    if (chunk !== undefined) {
+      if (chunk.loading !== undefined) await chunk.loading
+      return Buffer.from(bytesOf(chunk, part) ?? changedWhileRead(lease.file.stored))
+    }
+    const buffer = Buffer.allocUnsafe(end - start)
+    const length = await readFully(lease.file.fd, buffer, 0, end - start, start)
+    return length === end - start ? buffer : changedWhileRead(lease.file.stored)
+  } finally {
+    if (chunk !== undefined) pool.release(chunk)
+    lease.release()
   }
 }
 

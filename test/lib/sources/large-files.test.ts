@@ -26,14 +26,22 @@ async function open (t: Test, options: Partial<LargeFileOptions> = {}, names = [
   return { root, files, source: await fileSource({ root, symlinks: 'inside', visibleDotNames: [], caseInsensitive: false }, files) }
 }
 
+async function part (t: Tap, source: Source, range: { start: number, end: number }): Promise<Buffer> {
+  return await bytesOf(await (await fileAt(t, source, 'a.bin')).representation.open(range))
+}
+
 async function stream (t: Tap, source: Source, name: string, range?: { start: number, end: number }): Promise<Readable> {
   return await (await fileAt(t, source, name)).representation.open(range) as Readable
 }
 
 /** Sends what `make` opens to one client, over a real socket. */
-async function sent (t: Test, make: () => Promise<Readable>, read: (response: IncomingMessage) => Promise<void>): Promise<void> {
+async function sent (t: Test, make: () => Promise<Readable | Buffer>, read: (response: IncomingMessage) => Promise<void>): Promise<void> {
   const server = createServer((_request, response) => {
     void make().then(body => {
+      if (Buffer.isBuffer(body)) {
+        response.end(body)
+        return
+      }
       response.once('close', () => body.destroy())
       body.once('error', () => response.destroy())
       body.pipe(response)
@@ -59,6 +67,17 @@ t.test('a response gets the bytes of a file, whole and in part, from shared chun
       t.ok((await received(response)).equals(range === undefined ? content : content.subarray(range.start, range.end + 1)), JSON.stringify(range))
     })
   }
+})
+
+t.test('a few bytes come as a copy, within one chunk, across two, and from a chunk that is there', async t => {
+  const { source, root } = await open(t)
+  for (const [start, end] of [[10, 50], [10, 50], [20, 60], [CHUNK_BYTES - 5, CHUNK_BYTES + 5], [SIZE - 1, SIZE - 1]] as const) {
+    t.ok((await part(t, source, { start, end })).equals(content.subarray(start, end + 1)), `${start} to ${end}`)
+  }
+  const { representation } = await fileAt(t, source, 'a.bin')
+  await truncate(join(root, 'a.bin'), 2 * CHUNK_BYTES)
+  for (let n = 0; n < 2; n++) await t.rejects(async () => await representation.open({ start: SIZE - 5, end: SIZE - 1 }), { name: 'RepresentationChanged' })
+  t.ok(await eventually(() => openBelow(root) === 0))
 })
 
 t.test('many clients read one file through few buffers', async t => {
@@ -211,7 +230,7 @@ t.test('a chunk that cannot be read is not kept, and its buffer serves again', a
   await t.rejects(async () => await chunk?.loading)
   t.equal(pool.hold({ fd: -1, stored: { size: 1 } } as never, 1), undefined, 'the only buffer is held')
   if (chunk !== undefined) pool.release(chunk)
-  t.equal(pool.has(broken, 0), false)
+  t.equal(pool.holdLoaded(broken, 0), undefined)
   const again = pool.hold(broken, 0)
   t.equal(again?.buffer, chunk?.buffer)
   await t.rejects(async () => await again?.loading)
