@@ -68,10 +68,14 @@ export class ChunkPool {
     return isAgain
   }
 
-  /** Holds a chunk if its bytes are there already. */
+  /**
+   * Holds a chunk if its bytes are there already, and buffers are plenty: what a reader takes
+   * ahead of its turn must not keep others from theirs.
+   */
   holdLoaded (file: KeptFile, index: number): Chunk | undefined {
     const chunk = this.#chunks.get(file)?.get(index)
-    return chunk === undefined || chunk.loading !== undefined ? undefined : this.hold(file, index)
+    const isPlenty = (this.#allocated - this.#idle.size - this.#free.length) * 2 < this.#limit
+    return chunk === undefined || chunk.loading !== undefined || !isPlenty ? undefined : this.hold(file, index)
   }
 
   /**

@@ -10,7 +10,7 @@ const SMALL_READ_BYTES = 64 * 1024
  * Bytes that a socket is given at once where they are in memory anyway: each time it asks for
  * more costs a turn of the event loop. A slow client holds as much, of chunks that are shared.
  */
-const BATCH_BYTES = 2 * 1024 * 1024
+const BATCH_BYTES = 4 * 1024 * 1024
 
 /** The bytes of an open file from `start` up to, and without, `end`. */
 export interface FileSlice {
