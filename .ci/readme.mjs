@@ -49,7 +49,7 @@ async function main () {
   const picture = /href="\.\/([^"]+\.png)"/.exec(page)?.[1]
   const answer = await fetch(`http://localhost:${port}/${picture}`)
   if (answer.headers.get('content-type') !== 'image/png') throw new Error(`no picture: ${picture}`)
-  process.kill(-server.child.pid, 'SIGTERM')
+  process.kill(0 - server.child.pid, 'SIGTERM')
   await server.done
   console.log(`${commands[0]}: listing and ${picture} came`)
 
@@ -66,7 +66,7 @@ try {
 } finally {
   for (const { child } of started) {
     try {
-      process.kill(-child.pid, 'SIGKILL')
+      process.kill(0 - child.pid, 'SIGKILL')
     } catch {
       // it has ended
     }

@@ -1,29 +1,53 @@
 #!/usr/bin/env node
-import { ConfigError } from '../lib/config/mistakes.ts'
+import { ConfigError, didYouMean } from '../lib/config/mistakes.ts'
+import { UsageError } from './usage.ts'
+
+/** What each file of a command exports. */
+interface Command {
+  /** Runs it with what stood behind its name. */
+  default: (args: string[]) => Promise<void>
+}
 
 /** One file per command; each is loaded only when it is asked for. */
-const commands: Record<string, { summary: string, run: () => Promise<{ default: (args: string[]) => Promise<void> }> }> = {
-  serve: { summary: 'serve [directory] [--config FILE] [--host HOST] [--port PORT]', run: async () => await import('./serve.ts') },
-  'check-config': { summary: 'check-config [FILE]', run: async () => await import('./check-config.ts') }
+const commands: Record<string, { usage: string, summary: string, load: () => Promise<Command> }> = {
+  serve: {
+    usage: 'serve [DIRECTORY] [--config FILE] [--host HOST] [--port PORT]',
+    summary: 'serve a directory, or what a configuration file says',
+    load: async () => await import('./serve.ts')
+  },
+  'check-config': {
+    usage: 'check-config [FILE]',
+    summary: 'print a configuration with every default and without secrets, or every mistake in it',
+    load: async () => await import('./check-config.ts')
+  }
+}
+
+function usage (): string {
+  const width = Math.max(...Object.values(commands).map(command => command.usage.length))
+  return [
+    'Usage: fastify-media COMMAND',
+    '',
+    ...Object.values(commands).map(command => `  ${command.usage.padEnd(width)}  ${command.summary}`),
+    `  ${'--help, --version'.padEnd(width)}  print this, or the version`,
+    '',
+    'Without a command: serve. Without a directory and a configuration file: the pictures that come with the package.'
+  ].join('\n')
+}
+
+async function run (name: string, args: string[]): Promise<void> {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (['--help', '-h', 'help'].includes(name)) console.log(usage())
+  else if (['--version', '-v'].includes(name)) console.log((await import('./version.ts')).version)
+  else if (command === undefined) throw new UsageError(`Expected a command but received ${name}${didYouMean(name, Object.keys(commands))}`)
+  else if (args.some(arg => ['--help', '-h'].includes(arg))) console.log(`Usage: fastify-media ${command.usage}\n\n  ${command.summary}`)
+  else await (await command.load()).default(args)
 }
 
 const [name = 'serve', ...args] = process.argv.slice(2)
-const command = commands[name]
-
 try {
-  if (command === undefined) {
-    const help = ['-h', '--help', 'help'].includes(name)
-    const text = ['Usage:', ...Object.values(commands).map(({ summary }) => `  fastify-media ${summary}`)].join('\n')
-    if (help) console.log(text)
-    else {
-      console.error(`Expected a command but received ${name}\n${text}`)
-      process.exitCode = 2
-    }
-  } else {
-    await (await command.run()).default(args)
-  }
+  await run(name, args)
 } catch (error) {
-  const expected = error instanceof ConfigError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true
-  console.error(expected ? (error as Error).message : error)
-  process.exitCode = 1
+  if (error instanceof UsageError) console.error(`${error.message}\n\n${usage()}`)
+  else console.error(error instanceof ConfigError ? error.message : error)
+  process.exitCode = error instanceof UsageError ? 2 : 1
 }

@@ -1,28 +1,49 @@
-import { parseArgs } from 'node:util'
+import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
 import type { Environment } from '../lib/config/environment.ts'
 import { loadConfig } from '../lib/config/load.ts'
 import { directoryConfig } from '../lib/config/options.ts'
+import type { Config } from '../lib/config/schema.ts'
 import { startServer } from '../server.ts'
 import { readEnvironment } from './environment.ts'
+import { readArguments, UsageError } from './usage.ts'
 
 /**
- * `fastify-media serve [directory]`: serves a directory, or what a configuration file says.
+ * `fastify-media serve [DIRECTORY]`: serves a directory, or what a configuration file says.
  * A directory on the command line stands before a configuration file in the working directory.
  */
 export default async function serve (args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { config: { type: 'string' }, host: { type: 'string' }, port: { type: 'string' } }
+  const { values: { config: file, host, port }, positional: directory } = readArguments(args, {
+    config: { type: 'string' },
+    host: { type: 'string' },
+    port: { type: 'string' }
   })
-  const environment: Environment = { ...await readEnvironment(), ...(values.host === undefined ? {} : { HOST: values.host }), ...(values.port === undefined ? {} : { PORT: values.port }) }
-  const [directory] = positionals
+  if (directory !== undefined && file !== undefined) throw new UsageError('Expected either a directory or --config but received both')
+  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) throw new UsageError(`Expected --port to be a number up to 65535 but received ${port}`)
+
+  const environment = await readEnvironment()
   const { config } = await loadConfig({
     cwd: process.cwd(),
-    environment,
-    file: values.config ?? (directory === undefined ? undefined : null),
+    environment: withFlags(environment, { HOST: host, PORT: port }),
+    file: file ?? (directory === undefined ? undefined : null),
     fallback: directoryConfig(directory ?? environment.MEDIA_ROOT)
   })
   const app = await startServer(config)
-  console.error(`Serving ${config.mounts.length} ${config.mounts.length === 1 ? 'mount' : 'mounts'} on ${app.listeningOrigin}`)
+  console.error(startLine(config, (app.server.address() as AddressInfo).port))
+}
+
+function withFlags (environment: Environment, flags: Record<string, string | undefined>): Environment {
+  return { ...environment, ...Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) }
+}
+
+/** What is served, and where. */
+function startLine ({ server, sources, mounts }: Readonly<Config>, port: number): string {
+  const anywhere = ['0.0.0.0', '::'].includes(server.host)
+  const host = anywhere ? 'localhost' : server.host.includes(':') ? `[${server.host}]` : server.host
+  const url = `http://${host}${port === 80 ? '' : `:${port}`}`
+  const lines = mounts.map(({ prefix, source: name }) => {
+    const source = sources[name]
+    return `${source?.driver === 'file' ? resolve(source.root) : name} on ${url}${prefix}`
+  })
+  return lines.length === 1 ? `Serving ${lines[0]}` : [`Serving ${mounts.length} mounts on ${url}`, ...lines.map(line => `  ${line}`)].join('\n')
 }

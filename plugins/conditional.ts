@@ -12,6 +12,8 @@ import { contentRange, parseRange, type ByteRange } from '../lib/http/range.ts'
 import { addVary } from '../lib/http/vary.ts'
 import type { Body, Representation } from '../lib/representation.ts'
 
+export type { Body, Representation } from '../lib/representation.ts'
+
 /** How one answer differs from the representation's own wishes. */
 export interface DeliverOptions {
   /** The file name under which a browser is to save it: `Content-Disposition: attachment`. */

@@ -7,9 +7,9 @@ import { childKey, decodePath, encodeSegment, pathBelow, type Key, type RequestP
 import { fallbackKey, type Fallback } from '../lib/paths/fallback.ts'
 import { RepresentationChanged, type ContentCoding, type Representation } from '../lib/representation.ts'
 import type { Found, FoundFile, Source } from '../lib/sources/source.ts'
-import './client.ts'
-import './conditional.ts'
-import './telemetry.ts'
+
+
+
 
 /** A source as one URL prefix shows it. */
 export interface Mount {
@@ -102,7 +102,7 @@ function select (request: FastifyRequest, found: FoundFile): Representation {
   const { range, 'accept-encoding': accepted } = request.raw.headers
   // Several ranges travel in one multipart body, and its coding would be taken for that of the whole.
   if (encoded === undefined || range?.includes(',') === true) return found.representation
-  const coding = selectCoding(accepted as string | undefined, Object.keys(encoded) as ContentCoding[])
+  const coding = selectCoding(accepted, Object.keys(encoded) as ContentCoding[])
   return (coding === undefined ? undefined : encoded[coding]) ?? found.representation
 }
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import './client.ts'
+
 import { rawPath } from '../lib/paths/request-path.ts'
 
 declare module 'fastify' {

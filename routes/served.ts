@@ -28,12 +28,12 @@ export default async function served (scope: FastifyInstance, options: { mount: 
     const sent = reply.serve(mount)
     return sent instanceof Promise ? sent : undefined
   }
+}
 
-  function tellMethods (_request: FastifyRequest, reply: FastifyReply): void {
-    reply.code(204).header('allow', ALLOW).send()
-  }
+function tellMethods (_request: FastifyRequest, reply: FastifyReply): void {
+  reply.code(204).header('allow', ALLOW).send()
+}
 
-  function refuseMethod (request: FastifyRequest): never {
-    throw new MediaError('method-not-allowed', { detail: `${request.method} is not allowed here`, headers: { allow: ALLOW } })
-  }
+function refuseMethod (request: FastifyRequest): never {
+  throw new MediaError('method-not-allowed', { detail: `${request.method} is not allowed here`, headers: { allow: ALLOW } })
 }

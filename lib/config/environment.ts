@@ -1,4 +1,4 @@
-import { ConfigError, type Mistake } from './mistakes.ts'
+import { show, spellPath, type Mistake } from './mistakes.ts'
 import { Config } from './schema.ts'
 
 /** Environment variables by name. */
@@ -17,31 +17,46 @@ export interface Variable {
 interface Node { type?: string, description?: string, default?: unknown, env?: string, properties?: Record<string, Node> }
 
 /** Every variable the schema names, in its order. */
-export function variables (node: Node = Config as Node, keys: readonly string[] = []): Variable[] {
+export function variables (node: Node = Config, keys: readonly string[] = []): Variable[] {
   const own = node.env === undefined ? [] : [{ name: node.env, keys, type: node.type ?? 'string', description: node.description ?? '', default: node.default }]
   return [...own, ...Object.entries(node.properties ?? {}).flatMap(([key, child]) => variables(child, [...keys, key]))]
+}
+
+/** A configuration in which variables stand, and which of them. */
+export interface Applied {
+  readonly value: unknown
+  /** Names of variables by the path of what they alone set. */
+  readonly sources: ReadonlyMap<string, string>
 }
 
 /**
  * A configuration in which the variables that are set take the place of what was written.
  * Lists are separated by commas. A text that is no number or flag is left for the check of
  * the whole to name. Empty variables are as if they were not set.
+ *
+ * @param input plain data; it stays as it is
  */
-export function withEnvironment (input: unknown, environment: Environment): unknown {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input
-  const result = structuredClone(input) as Record<string, unknown>
+export function withEnvironment (input: unknown, environment: Environment): Applied {
+  const sources = new Map<string, string>()
+  if (!isObject(input)) return { value: input, sources }
+  const set = (object: Record<string, unknown>, keys: readonly string[], scalar: unknown): Record<string, unknown> => {
+    const [key = '', ...rest] = keys
+    if (rest.length === 0) return { ...object, [key]: scalar }
+    const below = object[key] === undefined ? {} : object[key]
+    return isObject(below) ? { ...object, [key]: set(below, rest, scalar) } : object
+  }
+  let value = input
   for (const { name, keys, type } of variables()) {
     const text = environment[name]
     if (text === undefined || text === '') continue
-    const last = keys.at(-1) as string
-    let at = result
-    for (const key of keys.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>
-    if (typeof at === 'object') at[last] = valueOf(text, type)
+    value = set(value, keys, valueOf(text, type))
+    sources.set(spellPath(keys), name)
   }
-  return result
+  return { value, sources }
 }
 
-function valueOf (text: string, type: string): unknown {
+/** A text as a value of a type; as it is, where it is none. */
+export function valueOf (text: string, type: string): unknown {
   if (type === 'array') return text.split(',').map(item => item.trim()).filter(Boolean)
   if (type === 'integer' && /^-?\d+$/.test(text)) return Number(text)
   if (type === 'boolean' && /^(?:true|false)$/i.test(text)) return text.toLowerCase() === 'true'
@@ -51,48 +66,47 @@ function valueOf (text: string, type: string): unknown {
 /** Names of variables whose values are never shown. */
 const secretName = /SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|KEY/i
 
-/** A configuration with its variables in place, and the places whose value is not to be shown. */
-export interface Interpolated {
-  readonly value: unknown
+/** A configuration with its variables in place. */
+export interface Interpolated extends Applied {
   /** The values of variables with a secret's name. */
   readonly secrets: ReadonlySet<string>
+  /** Every variable that is not set, and every `${` that names none. */
+  readonly mistakes: readonly Mistake[]
 }
 
 /**
  * Puts the environment's values for `${NAME}` in every text; `$${` stands for `${`.
  *
- * @throws {ConfigError} naming every variable that is not set, and where
+ * @param input plain data; it stays as it is
  */
-export function interpolate (input: unknown, environment: Environment, origin?: string): Interpolated {
+export function interpolate (input: unknown, environment: Environment): Interpolated {
   const mistakes: Mistake[] = []
   const secrets = new Set<string>()
-  const visit = (value: unknown, path: string): unknown => {
-    if (typeof value === 'string') return text(value, path)
-    if (Array.isArray(value)) return value.map((item, place) => visit(item, `${path}[${place}]`))
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, visit(item, path === '' ? key : `${path}.${key}`)]))
+  const sources = new Map<string, string>()
+  const visit = (value: unknown, keys: readonly string[]): unknown => {
+    if (typeof value === 'string') return text(value, keys)
+    if (Array.isArray(value)) return value.map((item, place) => visit(item, [...keys, String(place)]))
+    if (!isObject(value)) return value
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, visit(item, [...keys, key])]))
   }
-  const text = (value: string, path: string): string => {
-    return value.replaceAll(/\$\$\{|\$\{(\w*)\}/g, (whole, name: string | undefined) => {
+  const text = (value: string, keys: readonly string[]): string => {
+    return value.replaceAll(/\$\$\{|\$\{([^}]*)\}?/g, (whole, name: string | undefined) => {
       if (name === undefined) return '${'
-      const found = environment[name]
-      if (found === undefined) mistakes.push({ path, message: `Expected the environment variable ${name} to be set` })
-      if (found !== undefined && found !== '' && secretName.test(name)) secrets.add(found)
+      const found = Object.hasOwn(environment, name) ? environment[name] : undefined
+      if (found === undefined) mistakes.push({ path: spellPath(keys), message: refusal(name, whole) })
+      else if (found !== '' && secretName.test(name)) secrets.add(found)
+      if (found !== undefined && whole === value) sources.set(spellPath(keys), name)
       return found ?? whole
     })
   }
-  const value = visit(input, '')
-  if (mistakes.length > 0) throw new ConfigError(mistakes, origin)
-  return { value, secrets }
+  return { value: visit(input, []), sources, secrets, mistakes }
 }
 
-/** A configuration as it may be shown: without secrets, and without the passwords in URLs. */
-export function redact (value: unknown, secrets: ReadonlySet<string>): unknown {
-  if (typeof value === 'string') {
-    const holdsSecret = [...secrets].some(secret => value.includes(secret))
-    return holdsSecret ? '[redacted]' : value.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@\s]+@/i, '$1[redacted]@')
-  }
-  if (Array.isArray(value)) return value.map(item => redact(item, secrets))
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redact(item, secrets)]))
+function refusal (name: string, whole: string): string {
+  if (/^[A-Za-z_]\w*$/.test(name) && whole.endsWith('}')) return `Expected the environment variable ${name} to be set`
+  return `Expected the name of an environment variable, as in \${NAME}, but received ${show(whole)}. A text that holds \${ is written $\${`
+}
+
+function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

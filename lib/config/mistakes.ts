@@ -1,5 +1,4 @@
-import type { ErrorObject } from 'ajv/dist/2020.js'
-import { closest, distance } from 'fastest-levenshtein'
+import { distance } from 'fastest-levenshtein'
 
 /** One thing that is wrong with a configuration. */
 export interface Mistake {
@@ -21,12 +20,25 @@ export class ConfigError extends Error {
   }
 }
 
+/** Those of the later mistakes that stand where none was found before: one cause is told once. */
+export function elsewhere (earlier: readonly Mistake[], later: readonly Mistake[]): Mistake[] {
+  return later.filter(({ path }) => !earlier.some(mistake => mistake.path === path))
+}
+
 /** The sentence that points at the name that was probably meant, or nothing. */
 export function didYouMean (word: string, names: readonly string[]): string {
-  if (names.length === 0) return ''
-  const nearest = closest(word, names)
-  const near = distance(word.toLowerCase(), nearest.toLowerCase()) <= Math.max(1, Math.floor(nearest.length / 3))
-  return near ? `. Did you mean ${nearest}?` : ''
+  let nearest: string | undefined
+  let least = Infinity
+  for (const name of names) {
+    const apart = distance(bare(word), bare(name))
+    if (apart < least) [nearest, least] = [name, apart]
+  }
+  // Two letters that changed places count as two.
+  return nearest !== undefined && least <= Math.max(1, Math.round(nearest.length * 0.4)) ? `. Did you mean ${nearest}?` : ''
+}
+
+function bare (name: string): string {
+  return name.toLowerCase().replaceAll(/[_-]/g, '')
 }
 
 /** A path of keys and places as one would write it. */
@@ -38,46 +50,11 @@ export function spellPath (keys: readonly string[]): string {
   }, '')
 }
 
+/** The longest text of a value that a mistake shows, in characters. */
+const MAX_SHOWN = 60
+
 /** A value as it is shown in a mistake: short, and on one line. */
 export function show (value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text
-}
-
-/** The mistakes that a validator's errors tell, in the order of their paths. */
-export function mistakesOf (errors: readonly ErrorObject[]): Mistake[] {
-  const mistakes = errors.map(error => {
-    const keys = error.instancePath.split('/').slice(1).map(key => key.replaceAll('~1', '/').replaceAll('~0', '~'))
-    const name = (error.params as { additionalProperty?: string }).additionalProperty
-    return { path: spellPath(name === undefined ? keys : [...keys, name]), message: sentence(error) }
-  })
-  // A wrong discriminator is told by several keywords at one place: once is enough.
-  return mistakes.filter((one, place) => mistakes.findIndex(other => other.path === one.path && other.message === one.message) === place)
-}
-
-function sentence (error: ErrorObject): string {
-  const { keyword, data, params } = error
-  const schema = error.parentSchema as { properties?: object, patternProperties?: object, examples?: unknown[] } | undefined
-  const got = `but received ${show(data)}`
-  if (keyword === 'additionalProperties') {
-    const names = Object.keys(schema?.properties ?? {})
-    const word = (params as { additionalProperty: string }).additionalProperty
-    return names.length > 0
-      ? `Unknown key${didYouMean(word, names)}`
-      : `Expected a name that matches ${Object.keys(schema?.patternProperties ?? {}).join(' or ')}`
-  }
-  if (keyword === 'required') return `Expected the key ${(params as { missingProperty: string }).missingProperty}, which is missing`
-  if (keyword === 'enum') return `Expected one of ${(params as { allowedValues: unknown[] }).allowedValues.join(', ')} ${got}${didYouMean(String(data), ((params as { allowedValues: unknown[] }).allowedValues).map(String))}`
-  if (keyword === 'discriminator') return `Expected the driver to be one of file, tree ${got}`
-  if (keyword === 'type') return `Expected ${article((params as { type: string }).type)} ${got}`
-  if (keyword === 'pattern') return `Expected ${example(schema)}${(params as { pattern: string }).pattern} ${got}`
-  return `Expected a value that ${error.message} ${got}`
-}
-
-function article (type: string): string {
-  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`
-}
-
-function example (schema: { examples?: unknown[] } | undefined): string {
-  return schema?.examples === undefined ? 'a text that matches ' : `something like ${show(schema.examples[0])}, matching `
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value) ?? 'nothing'
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN - 3)}...` : text
 }

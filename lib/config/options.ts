@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { packageRoot } from '../package-root.ts'
 import type { Environment } from './environment.ts'
 import { loadConfig } from './load.ts'
-import { ConfigError } from './mistakes.ts'
+import { ConfigError, show } from './mistakes.ts'
 import { resolveConfig } from './resolve.ts'
 import type { Config, ConfigInput } from './schema.ts'
 
@@ -21,12 +21,12 @@ export interface Surroundings {
 }
 
 /** Keys that Fastify's `register` takes for itself. */
-const REGISTER_KEYS = ['prefix', 'logLevel', 'logSerializers', 'encapsulate']
+const REGISTER_KEYS = new Set(['prefix', 'logLevel', 'logSerializers', 'encapsulate'])
 
 /** What is served where nothing is configured: one directory, listed. */
 export function directoryConfig (directory: string | undefined): ConfigInput {
   return {
-    sources: { files: { driver: 'file', root: directory ?? join(packageRoot, 'examples', 'media') } },
+    sources: { files: { driver: 'file', root: directory || join(packageRoot, 'examples', 'media') } },
     mounts: [{ prefix: '/', source: 'files', listing: true }]
   }
 }
@@ -39,11 +39,12 @@ export function directoryConfig (directory: string | undefined): ConfigInput {
  */
 export async function configOf (options: MediaOptions, surroundings: Surroundings): Promise<Readonly<Config>> {
   const { cwd, environment, ignore } = surroundings
-  const own = Object.fromEntries(Object.entries(options).filter(([key]) => !REGISTER_KEYS.includes(key) && !ignore.includes(key)))
-  const { config: file, ...inline } = own
+  const own = Object.entries(options).filter(([key, value]) => value !== undefined && !REGISTER_KEYS.has(key) && !ignore.includes(key))
+  const { config: file, ...inline } = Object.fromEntries(own) as Record<string, unknown>
+  if (file !== undefined && typeof file !== 'string') throw new ConfigError([{ path: 'config', message: `Expected the name of a file but received ${show(file)}` }])
   if (Object.keys(inline).length === 0) {
-    return (await loadConfig({ cwd, environment, file: file as string | undefined, fallback: directoryConfig(environment.MEDIA_ROOT) })).config
+    return (await loadConfig({ cwd, environment, file, fallback: directoryConfig(environment.MEDIA_ROOT) })).config
   }
   if (file !== undefined) throw new ConfigError([{ path: 'config', message: `Expected no other option beside it but received ${Object.keys(inline).join(', ')}` }])
-  return await resolveConfig(inline, cwd)
+  return (await resolveConfig(inline, { base: cwd })).config
 }

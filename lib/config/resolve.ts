@@ -1,102 +1,89 @@
-import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { cacheControl } from '../http/cache-control.ts'
-import { trustRanges } from '../http/forwarded.ts'
-import { ConfigError, didYouMean, mistakesOf, show, type Mistake } from './mistakes.ts'
+import { interpolate, valueOf, withEnvironment, type Environment } from './environment.ts'
+import { ConfigError, elsewhere, show, spellPath, type Mistake } from './mistakes.ts'
+import { plainCopy } from './plain.ts'
+import { redact, redactWithin } from './redact.ts'
+import { relationMistakes, withoutTrailingSlash } from './relations.ts'
 import { Config } from './schema.ts'
+import { keysOf, mistakesOf } from './violations.ts'
 
 const ajv = new Ajv2020({ allErrors: true, useDefaults: true, discriminator: true, strict: false, verbose: true })
 const validate = ajv.compile<Config>(Config)
 
+/** Where a configuration was written, and where it is to hold. */
+export interface ResolveOptions {
+  /** The directory that relative paths start from. */
+  readonly base: string
+  /** How messages name where it was written. */
+  readonly origin?: string | undefined
+  /** Variables that set scalars; none without it. */
+  readonly environment?: Environment | undefined
+  /** Whether `${NAME}` stands for a variable. Default false: texts are what they are. */
+  readonly interpolates?: boolean
+}
+
+/** A configuration that holds. */
+export interface Resolved {
+  /** With every default in place, and frozen. */
+  readonly config: Readonly<Config>
+  /** Values that are not to be shown. */
+  readonly secrets: ReadonlySet<string>
+}
+
 /**
- * A configuration with every default in place, checked and frozen. The input stays as it is.
+ * Puts variables and defaults in, and checks the whole. The input stays as it is.
  *
  * @param input what was written, of any shape
- * @param base the directory that relative paths start from
- * @param origin how messages name where it was written
  * @throws {ConfigError} with every mistake there is
  */
-export async function resolveConfig (input: unknown, base: string, origin?: string): Promise<Readonly<Config>> {
-  const config: unknown = structuredClone(input)
-  if (!validate(config)) throw new ConfigError(mistakesOf(validate.errors ?? []), origin)
+export async function resolveConfig (input: unknown, options: ResolveOptions): Promise<Resolved> {
+  const { base, origin, environment = {}, interpolates = false } = options
+  const written = plainCopy(input)
+  const filled = interpolates ? interpolate(written.value, environment) : { value: written.value, sources: new Map<string, string>(), secrets: new Set<string>(), mistakes: [] }
+  const applied = withEnvironment(filled.value, environment)
+  const sources = new Map([...filled.sources, ...applied.sources])
+  const shown = (value: unknown): string => show(redact(value, filled.secrets))
+
+  const config = applied.value
+  const mistakes = [...written.mistakes, ...filled.mistakes]
+  mistakes.push(...elsewhere(mistakes, schemaMistakes(config, filled.sources, shown)))
+  mistakes.push(...elsewhere(mistakes, await relationMistakes(config, base, shown)))
+  if (mistakes.length > 0) throw new ConfigError(mistakes.map(mistake => told(mistake, sources, filled.secrets)), origin)
+  return { config: deepFreeze(normalise(config as Config, base)), secrets: filled.secrets }
+}
+
+/** Puts the defaults in. A text that is a variable's alone counts as the number, flag or list that is expected there. */
+function schemaMistakes (config: unknown, sources: ReadonlyMap<string, string>, shown: (value: unknown) => string): Mistake[] {
+  if (validate(config)) return []
+  let changed = false
+  for (const { keyword, data, params, instancePath } of validate.errors ?? []) {
+    const keys = keysOf(instancePath)
+    if (keyword !== 'type' || typeof data !== 'string' || !sources.has(spellPath(keys))) continue
+    const parent = keys.slice(0, -1).reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], config) as Record<string, unknown>
+    parent[keys.at(-1) as string] = valueOf(data, (params as { type: string }).type)
+    changed = true
+  }
+  return changed && validate(config) ? [] : mistakesOf(validate.errors ?? [], shown)
+}
+
+/** A mistake that names the variable its value came from, and no secret. */
+function told ({ path, message }: Mistake, sources: ReadonlyMap<string, string>, secrets: ReadonlySet<string>): Mistake {
+  const name = sources.get(path) ?? sources.get(path.replace(/\[\d+\]$/, ''))
+  return { path, message: redactWithin(message, secrets) + (name === undefined ? '' : ` (from ${name})`) }
+}
+
+function normalise (config: Config, base: string): Config {
   for (const source of Object.values(config.sources)) {
     if (source.driver === 'file') source.root = resolve(base, source.root)
   }
   for (const mount of config.mounts) mount.prefix = withoutTrailingSlash(mount.prefix)
   if (config.log.file !== undefined) config.log.file = resolve(base, config.log.file)
-  const mistakes = [...relations(config), ...words(config), ...await roots(config)]
-  if (mistakes.length > 0) throw new ConfigError(mistakes, origin)
-  return deepFreeze(config)
-}
-
-function withoutTrailingSlash (prefix: string): string {
-  return prefix.length > 1 && prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
-}
-
-/** What no schema can say: names that must exist, values that exclude each other. */
-function relations (config: Config): Mistake[] {
-  const mistakes: Mistake[] = []
-  const names = Object.keys(config.sources)
-  const needSource = (name: string, path: string): void => {
-    if (!names.includes(name)) mistakes.push({ path, message: `Expected the name of a source but received ${show(name)}${didYouMean(name, names)}` })
-  }
-  config.mounts.forEach((mount, place) => {
-    const path = `mounts[${place}]`
-    needSource(mount.source, `${path}.source`)
-    const first = config.mounts.findIndex(other => other.prefix === mount.prefix)
-    if (first < place) mistakes.push({ path: `${path}.prefix`, message: `Expected a prefix of its own but ${mount.prefix} is that of mounts[${first}]` })
-    if (mount.cors?.credentials === true && mount.cors.origins.includes('*')) {
-      mistakes.push({ path: `${path}.cors.credentials`, message: 'Expected false, because origins holds "*": credentials need exact origins' })
-    }
-    if (mount.trustActiveContent && mount.permission === 'read-write') {
-      mistakes.push({ path: `${path}.trustActiveContent`, message: 'Expected false, because clients may write to this mount' })
-    }
-  })
-  for (const [name, source] of Object.entries(config.sources)) {
-    if (source.driver !== 'tree') continue
-    source.branches.forEach((branch, place) => needSource(branch.source, `sources.${name}.branches[${place}].source`))
-    if (reaches(config, name, name)) mistakes.push({ path: `sources.${name}.branches`, message: 'Expected no branch that leads back to the tree itself' })
-  }
-  return mistakes
-}
-
-function reaches (config: Config, from: string, to: string, seen = new Set<string>()): boolean {
-  const source = config.sources[from]
-  if (source?.driver !== 'tree' || seen.has(from)) return false
-  seen.add(from)
-  return source.branches.some(branch => branch.source === to || reaches(config, branch.source, to, seen))
-}
-
-/** Texts with a grammar of their own. */
-function words (config: Config): Mistake[] {
-  const mistakes: Mistake[] = []
-  const attempt = (path: string, action: () => unknown): void => {
-    try {
-      action()
-    } catch (error) {
-      mistakes.push({ path, message: (error as Error).message })
-    }
-  }
-  config.trustedProxies.forEach((range, place) => attempt(`trustedProxies[${place}]`, () => trustRanges([range])))
-  config.mounts.forEach(({ cache }, place) => {
-    attempt(`mounts[${place}].cache.default`, () => cacheControl(cache.default))
-    for (const [type, rule] of Object.entries(cache.types)) attempt(`mounts[${place}].cache.types[${JSON.stringify(type)}]`, () => cacheControl(rule))
-  })
-  return mistakes
-}
-
-async function roots (config: Config): Promise<Mistake[]> {
-  const checked = await Promise.all(Object.entries(config.sources).map(async ([name, source]): Promise<Mistake | undefined> => {
-    if (source.driver !== 'file') return undefined
-    const stats = await stat(source.root).catch(() => undefined)
-    return stats?.isDirectory() === true ? undefined : { path: `sources.${name}.root`, message: `Expected an existing directory but received ${show(source.root)}` }
-  }))
-  return checked.filter(mistake => mistake !== undefined)
+  return config
 }
 
 function deepFreeze<T> (value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  if (typeof value === 'object' && value !== null) {
     Object.freeze(value)
     Object.values(value).forEach(deepFreeze)
   }

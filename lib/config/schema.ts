@@ -16,15 +16,23 @@ function defaulted<S extends Type.TSchema> (schema: S, value: Type.Static<S> | R
   return { ...schema, default: value }
 }
 
-const Bytes = (description: string, value: number) => defaulted(Type.Integer({ description: `${description}, in bytes`, minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), value)
-const Milliseconds = (description: string, value: number, minimum = 0) => defaulted(Type.Integer({ description: `${description}, in milliseconds`, minimum, maximum: 2_147_483_647 }), value)
+const Bytes = (description: string, value: number) => defaulted(Type.Integer({ description: `${description}. In bytes`, minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), value)
+const Milliseconds = (description: string, value: number, minimum = 0) => defaulted(Type.Integer({ description: `${description}. In milliseconds`, minimum, maximum: 2_147_483_647 }), value)
 const Count = (description: string, value: number, maximum: number) => defaulted(Type.Integer({ description, minimum: 1, maximum }), value)
 const Flag = (description: string, value: boolean, extra = {}) => defaulted(Type.Boolean({ description, ...extra }), value)
 const Words = <const T extends string[]>(description: string, words: T, value: T[number], extra = {}) => defaulted(Type.Unsafe<T[number]>({ type: 'string', enum: words, description, ...extra }), value)
 const List = <S extends Type.TSchema>(description: string, item: S, value: Array<Type.Static<S>>, extra = {}) => defaulted(Type.Array(item, { description, ...extra }), value as never)
 const Section = <P extends Type.TProperties>(description: string, properties: P) => defaulted(Type.Object(properties, { ...strict, description }), {})
-const Rule = (description: string) => Type.String({ description, pattern: cacheRulePattern, examples: ['30d immutable'] })
-const Prefix = (description: string) => Type.String({ description, pattern: '^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?$' })
+/** A text of a form. Mistakes show the example rather than the pattern. */
+const Like = (example: string, pattern: string, extra = {}) => Type.String({ pattern, examples: [example], ...extra })
+const Rule = (description: string) => Like('30d immutable', cacheRulePattern, { description })
+
+const segment = '(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~-]+'
+const Prefix = (description: string) => Like('/photos', `^/(?:${segment}(?:/${segment})*/?)?$`, { description })
+
+/** One name of a file, with no way up or down the tree in it. */
+const Name = () => Like('index.html', '^(?!\\.{1,2}$)[^/\\\\\\x00]+$')
+const Token = (example: string) => Like(example, '^[A-Za-z0-9-]+$')
 
 const Server = Section('The standalone server. A host application decides these for itself', {
   host: defaulted(Type.String({ description: 'The address to listen on. `localhost` is both loopback addresses, `0.0.0.0` every IPv4 one', minLength: 1, env: 'HOST' }), 'localhost'),
@@ -55,15 +63,15 @@ const LargeFiles = Section('Files sent from disk, chunk by chunk', {
 })
 
 const FileSource = Type.Object({
-  driver: Type.Literal('file'),
+  driver: Type.Literal('file', { description: 'The kind of source: a directory' }),
   root: Type.String({ description: 'The directory: absolute, or from the configuration file\'s own', minLength: 1 }),
   symlinks: Words('`inside` follows links that stay below the root, `deny` none, `follow` all', ['inside', 'deny', 'follow'], 'inside'),
-  visibleDotNames: List('Names with a leading dot that are shown all the same, such as `.well-known`', Type.String({ pattern: '^\\.[^/\\\\]+$' }), []),
+  visibleDotNames: List('Names with a leading dot that are shown all the same, such as `.well-known`', Like('.well-known', '^\\.(?!\\.?$)[^/\\\\\\x00]+$'), []),
   caseInsensitive: Flag('Whether `Cat.JPG` finds `cat.jpg` where the exact name is missing', false)
 }, { ...strict, description: 'A directory' })
 
 const TreeSource = Type.Object({
-  driver: Type.Literal('tree'),
+  driver: Type.Literal('tree', { description: 'The kind of source: other sources joined' }),
   branches: Type.Array(Type.Object({
     path: defaulted(Prefix('Where it hangs in the tree'), '/'),
     source: Type.String({ description: 'The name of the source that hangs there', minLength: 1 })
@@ -71,22 +79,29 @@ const TreeSource = Type.Object({
 }, { ...strict, description: 'Several sources joined into one tree' })
 
 const Cors = Type.Object({
-  origins: Type.Array(Type.String({ pattern: '^(\\*|https?://(\\*\\.)?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*(:\\d{1,5})?)$' }), { description: 'Exact origins, `https://*.example.com` for every subdomain, or `*` for all', minItems: 1 }),
+  origins: Type.Array(Like('https://example.com', '^(\\*|https?://(\\*\\.)?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*(:\\d{1,5})?)$'), { description: 'Exact origins, `https://*.example.com` for every subdomain, or `*` for all', minItems: 1 }),
   credentials: Flag('Whether cookies and authorization may come along; never together with `*`', false),
-  methods: List('Methods that a preflight allows', Type.String({ pattern: '^[A-Z-]+$' }), ['GET', 'HEAD']),
-  allowedHeaders: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), { description: 'Request headers that a preflight allows; without it, those it asks for' })),
-  exposedHeaders: List('Answer headers that scripts may read', Type.String({ pattern: '^[A-Za-z0-9-]+$' }), ['Accept-Ranges', 'Content-Encoding', 'Content-Length', 'Content-Range', 'ETag']),
+  methods: List('Methods that a preflight allows', Like('GET', '^[A-Z-]+$'), ['GET', 'HEAD']),
+  allowedHeaders: Type.Optional(Type.Array(Token('Content-Type'), { description: 'Request headers that a preflight allows; without it, those it asks for' })),
+  exposedHeaders: List('Answer headers that scripts may read', Token('ETag'), ['Accept-Ranges', 'Content-Encoding', 'Content-Length', 'Content-Range', 'ETag']),
   maxAgeSeconds: defaulted(Type.Integer({ description: 'How long a browser may keep a preflight\'s answer', minimum: 0, maximum: 86_400 }), 7200),
   timingAllowOrigin: Flag('Whether the allowed origins may read timings (`Timing-Allow-Origin`)', false)
 }, { ...strict, description: 'Which other sites\' scripts may read the mount. Without it, none' })
 
+/** RFC 6838 §4.2. */
+const typeName = '[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*'
+
 const Cache = Section('How long answers may be kept: `30d`, or words of `Cache-Control`', {
   default: defaulted(Rule('The rule where no type matches'), 'no-cache'),
-  types: defaulted(Type.Record(Type.String(), Rule('The rule for a type (`image/png`) or a range of types (`image/*`)'), { description: 'Rules by media type' }), {})
+  types: defaulted(Type.Record(
+    Type.String({ pattern: `^(?:\\*/\\*|${typeName}/(?:\\*|${typeName}))$` }),
+    Rule('The rule for a type (`image/png`) or a range of types (`image/*`)'),
+    { ...strict, description: 'Rules by media type; a range such as `image/*` stands behind an exact type', examples: [{ 'image/*': '30d immutable' }] }
+  ), {})
 })
 
 const Fallback = Type.Object({
-  file: Type.String({ description: 'The file that is served in place of a missing page', minLength: 1, pattern: '^[^/\\\\.][^\\\\]*$' }),
+  file: Like('index.html', '^(?:[^/\\\\.\\x00][^/\\\\\\x00]*)(?:/[^/\\\\.\\x00][^/\\\\\\x00]*)*$', { description: 'The file that is served in place of a missing page' }),
   except: List('Paths below which a missing file stays missing, seen from the root of the host and from that of the mount', Prefix('A path'), ['/api/'])
 }, { ...strict, description: 'For single-page apps: what answers a missing path that does not end like a file' })
 
@@ -95,7 +110,7 @@ const Mount = Type.Object({
   source: Type.String({ description: 'The name of the source', minLength: 1 }),
   permission: Words('What clients may do at most', ['read', 'read-write'], 'read'),
   delivery: Words('How the bytes reach the client', ['serve'], 'serve'),
-  index: List('Files that stand for their directory: the first that is there', Type.String({ pattern: '^[^/\\\\]+$' }), ['index.html']),
+  index: List('Files that stand for their directory: the first that is there', Name(), ['index.html']),
   listing: Flag('Whether a directory without an index file shows its members', false),
   fallback: Type.Optional(Fallback),
   precompressed: Flag('Whether `.br`, `.zst` and `.gz` siblings of compressible files are sent to those who accept them', true),
@@ -109,14 +124,14 @@ const Sources = Type.Record(
   Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]*$' }),
   // oneOf and discriminator, so that a mistake is told in the words of the driver it was made in
   Type.Unsafe<Static<typeof FileSource> | Static<typeof TreeSource>>({ type: 'object', required: ['driver'], oneOf: [FileSource, TreeSource], discriminator: { propertyName: 'driver' } }),
-  { ...strict, description: 'Where files live, by name' }
+  { ...strict, description: 'Where files live, by name', examples: [{ files: { driver: 'file', root: 'files' } }] }
 )
 
 /** The whole configuration. */
 export const Config = Type.Object({
   $schema: Type.Optional(Type.String({ description: 'For editors: where this configuration\'s JSON Schema is' })),
   server: Server,
-  publicUrl: Type.Optional(Type.String({ description: 'The URL by which clients reach the root of this server, where no trusted proxy tells it', pattern: '^https?://[^/?#\\s]+(/[A-Za-z0-9._~/-]*)?$', env: 'PUBLIC_URL' })),
+  publicUrl: Type.Optional(Like('https://media.example.com', '^https?://[^/?#@\\s]+(/[A-Za-z0-9._~/-]*)?$', { description: 'The URL by which clients reach the root of this server, where no trusted proxy tells it', env: 'PUBLIC_URL' })),
   trustedProxies: List('Addresses or CIDR ranges of the proxies whose `Forwarded` and `X-Forwarded-*` are believed', Type.String({ minLength: 1 }), [], { env: 'TRUSTED_PROXIES' }),
   log: Log,
   hotFiles: HotFiles,
@@ -138,7 +153,7 @@ type Input<S> =
     : S extends Type.TArray<infer I> ? Array<Input<I>>
       : S extends Type.TSchema ? Static<S> : never
 
-type LeftOut<P> = { [K in keyof P]: P[K] extends Defaulted<Type.TSchema> | Type.TOptional<Type.TSchema> ? K : never }[keyof P]
+type LeftOut<P> = { [K in keyof P]: P[K] extends Defaulted<Type.TSchema> | Type.TOptional ? K : never }[keyof P]
 type InputProperties<P> = { [K in LeftOut<P>]?: Input<P[K]> } & { [K in Exclude<keyof P, LeftOut<P>>]: Input<P[K]> }
 
 type SourceInput = Input<typeof FileSource> | Input<typeof TreeSource>

@@ -16,7 +16,7 @@ export async function matchingPath (root: string, key: string, isHidden: (name: 
   let path = root
   for (const segment of key.split('/')) {
     const names = await namesOf(path)
-    const name = names.includes(segment) ? segment : names.sort().find(candidate => fold(candidate) === fold(segment))
+    const name = names.includes(segment) ? segment : names.toSorted().find(candidate => fold(candidate) === fold(segment))
     if (name === undefined || isHidden(name)) return undefined
     path = join(path, name)
   }

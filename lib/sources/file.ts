@@ -55,19 +55,6 @@ export async function fileSource (options: FileSourceOptions, largeFiles: LargeF
     return real.startsWith(below) && !real.slice(below.length).split(sep).some(isHidden)
   }
 
-  async function look (real: string): Promise<BigIntStats | undefined> {
-    try {
-      const stats = await lstat(real, { bigint: true })
-      if (!stats.isFile() && !stats.isDirectory()) return undefined
-      // Asked now, so that HEAD and 304 are refused like GET: only opening would tell otherwise.
-      await access(real, stats.isFile() ? constants.R_OK : constants.X_OK)
-      return stats
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw await fileFault(error, real)
-    }
-  }
-
   return {
     async stat (key) {
       const real = await locate(key)
@@ -107,6 +94,20 @@ export async function fileSource (options: FileSourceOptions, largeFiles: LargeF
   }
 }
 
+/** What a real path is, or undefined where it is neither file nor directory. @throws {MediaError} `forbidden` */
+async function look (real: string): Promise<BigIntStats | undefined> {
+  try {
+    const stats = await lstat(real, { bigint: true })
+    if (!stats.isFile() && !stats.isDirectory()) return undefined
+    // Asked now, so that HEAD and 304 are refused like GET: only opening would tell otherwise.
+    await access(real, stats.isFile() ? constants.R_OK : constants.X_OK)
+    return stats
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw await fileFault(error, real)
+  }
+}
+
 const directory: Found = Object.freeze({ kind: 'directory' })
 
 async function realPathOf (path: string): Promise<string | undefined> {
@@ -133,7 +134,7 @@ async function membersOf (path: string, isWanted: (name: string) => boolean): Pr
     if (isMissing(error)) return undefined
     throw await fileFault(error, path)
   }
-  return members.sort((a, b) => a.name < b.name ? -1 : 1)
+  return members.toSorted((a, b) => a.name < b.name ? -1 : 1)
 }
 
 function foundFile (path: string, key: Key, stats: BigIntStats, largeFiles: LargeFiles): FoundFile {

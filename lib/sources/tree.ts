@@ -18,7 +18,7 @@ const directory: Found = Object.freeze({ kind: 'directory' })
 export function treeSource (branches: readonly Branch[]): Source {
   const ordered = branches
     .map(branch => ({ source: branch.source, at: branch.path.replace(/^\/+|\/+$/g, '') as Key }))
-    .sort((a, b) => b.at.length - a.at.length)
+    .toSorted((a, b) => b.at.length - a.at.length)
 
   /** The branches a key may be found in, with the key each knows it by. */
   function candidates (key: Key): Array<{ source: Source, key: Key }> {
@@ -62,7 +62,7 @@ function merge (listings: Listing[], branches: Entry[], limit: number): Listing 
   for (const entry of [...listings.flatMap(listing => listing.entries), ...branches]) {
     if (!byName.has(entry.name)) byName.set(entry.name, entry)
   }
-  const entries = [...byName.values()].sort((a, b) => a.name < b.name ? -1 : 1)
+  const entries = [...byName.values()].toSorted((a, b) => a.name < b.name ? -1 : 1)
   return {
     entries: entries.slice(0, limit),
     truncated: entries.length > limit || listings.some(listing => listing.truncated)

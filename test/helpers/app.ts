@@ -59,7 +59,7 @@ export async function serveMedia (t: Test, options: MediaOptions, register: { pr
 
 /** A configuration of one mount over one directory. */
 export function oneMount (root: string, mount: Record<string, unknown> = {}, source: Record<string, unknown> = {}, rest: Record<string, unknown> = {}): MediaOptions {
-  return { sources: { files: { driver: 'file', root, ...source } }, mounts: [{ source: 'files', ...mount }], ...rest } as MediaOptions
+  return { sources: { files: { driver: 'file', root, ...source } }, mounts: [{ source: 'files', ...mount }], ...rest }
 }
 
 /** An answer, whole. */
@@ -99,6 +99,6 @@ export async function raw (served: { port: number }, bytes: string | Buffer, wai
     const timer = setTimeout(finish, waitMs)
     socket.on('data', chunk => chunks.push(chunk))
     socket.on('close', () => { clearTimeout(timer); finish() })
-    socket.on('error', error => { clearTimeout(timer); chunks.length > 0 ? finish() : reject(error) })
+    socket.on('error', error => { clearTimeout(timer); if (chunks.length > 0) finish(); else reject(error) })
   })
 }

@@ -48,10 +48,9 @@ t.test('a sibling that cannot be read is not offered, and the revision tells whi
 
 t.test('sources that know no size or tag are taken at their word', async t => {
   const inner: Source = {
-    stat: key => ({ kind: 'file', revision: key, changed: 0, representation: { type: 'text/css', open: () => Buffer.from('x') } }),
+    stat: key => ({ kind: 'file', revision: key, changed: 0, representation: { type: 'text/css', size: key === 'a.css' ? 9 : undefined, open: () => Buffer.from('x') } }),
     list: async () => undefined,
     close: async () => {}
   }
-  const found = await precompressed({ ...inner, stat: key => ({ ...inner.stat(key), representation: { type: 'text/css', size: key === 'a.css' ? 9 : undefined, open: () => Buffer.from('x') } }) as never }).stat('a.css' as Key)
-  t.match(found, { encoded: { br: { encoding: 'br', entityTag: undefined } } })
+  t.match(await precompressed(inner).stat('a.css' as Key), { encoded: { br: { encoding: 'br', entityTag: undefined } } })
 })

@@ -1,0 +1,115 @@
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { cacheControl } from '../http/cache-control.ts'
+import { trustRanges } from '../http/forwarded.ts'
+import { originMatchers } from '../http/origin.ts'
+import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
+
+/** Prefixes at which the root app has routes of its own. */
+const takenPrefixes = new Set(['/health/live', '/health/ready', '/_media/listing'])
+
+type Loose = Readonly<Record<string, unknown>>
+
+/**
+ * What no schema can say: names that must exist, values that exclude each other, texts with a
+ * grammar of their own, directories. Reads what is readable, so that these mistakes are told
+ * together with those of the schema.
+ *
+ * @param input a configuration with its defaults, which may be wrong anywhere
+ * @param base the directory that relative paths start from
+ * @param shown how a value may be shown
+ */
+export async function relationMistakes (input: unknown, base: string, shown: (value: unknown) => string): Promise<Mistake[]> {
+  const config = record(input)
+  const sources = Object.entries(record(config.sources)).map(([name, source]) => [name, record(source)] as const)
+  const names = sources.map(([name]) => name)
+  const needSource = (name: unknown, path: string): Mistake[] => {
+    return typeof name !== 'string' || names.includes(name) ? [] : [{ path, message: `Expected the name of a source but received ${shown(name)}${didYouMean(name, names)}` }]
+  }
+  const mounts = list(config.mounts).map(record)
+  return [
+    ...list(config.trustedProxies).flatMap((range, place) => attempt(`trustedProxies[${place}]`, range, text => trustRanges([text]))),
+    ...sources.flatMap(([name, source]) => treeMistakes(name, source, new Map(sources), needSource)),
+    ...(await Promise.all(sources.map(async ([name, source]) => await rootMistakes(name, source, base, shown)))).flat(),
+    ...mounts.flatMap((mount, place) => needSource(mount.source, `mounts[${place}].source`)),
+    ...mounts.flatMap((_mount, place) => prefixMistakes(mounts, place)),
+    ...mounts.flatMap((mount, place) => policyMistakes(mount, `mounts[${place}]`))
+  ]
+}
+
+function treeMistakes (name: string, source: Loose, sources: ReadonlyMap<string, Loose>, needSource: (name: unknown, path: string) => Mistake[]): Mistake[] {
+  const path = spellPath(['sources', name, 'branches'])
+  const missing = list(source.branches).flatMap((branch, place) => needSource(record(branch).source, `${path}[${place}].source`))
+  return reaches(sources, name, name) ? [...missing, { path, message: 'Expected no branch that leads back to the tree itself' }] : missing
+}
+
+function reaches (sources: ReadonlyMap<string, Loose>, from: string, to: string, seen = new Set<string>()): boolean {
+  if (seen.has(from)) return false
+  seen.add(from)
+  return list(sources.get(from)?.branches).some(branch => {
+    const { source } = record(branch)
+    return typeof source === 'string' && (source === to || reaches(sources, source, to, seen))
+  })
+}
+
+async function rootMistakes (name: string, { root }: Loose, base: string, shown: (value: unknown) => string): Promise<Mistake[]> {
+  if (typeof root !== 'string' || root === '') return []
+  const directory = resolve(base, root)
+  const found = await stat(directory).then(
+    stats => stats.isDirectory() ? undefined : 'which is no directory',
+    (error: NodeJS.ErrnoException) => reasons[error.code ?? ''] ?? `which cannot be read: ${error.code}`
+  )
+  return found === undefined ? [] : [{ path: spellPath(['sources', name, 'root']), message: `Expected a directory but received ${shown(directory)}, ${found}` }]
+}
+
+const reasons: Record<string, string> = {
+  ENOENT: 'which does not exist',
+  ENOTDIR: 'which does not exist',
+  EACCES: 'which the server may not look at'
+}
+
+function prefixMistakes (mounts: readonly Loose[], place: number): Mistake[] {
+  const prefixes = mounts.map(({ prefix }) => typeof prefix === 'string' ? withoutTrailingSlash(prefix) : undefined)
+  const prefix = prefixes[place]
+  if (prefix === undefined) return []
+  const first = prefixes.indexOf(prefix)
+  const taken = takenPrefixes.has(prefix) ? 'the server\'s own' : `that of mounts[${first}]`
+  const free = first === place && !takenPrefixes.has(prefix)
+  return free ? [] : [{ path: `mounts[${place}].prefix`, message: `Expected a prefix of its own, but ${prefix} is ${taken}` }]
+}
+
+function policyMistakes (mount: Loose, path: string): Mistake[] {
+  const cors = record(mount.cors)
+  const cache = record(mount.cache)
+  const origins = list(cors.origins)
+  return [
+    ...(cors.credentials === true && origins.includes('*') ? [{ path: `${path}.cors.credentials`, message: 'Expected false, because origins holds "*": credentials need exact origins' }] : []),
+    ...(mount.trustActiveContent === true && mount.permission === 'read-write' ? [{ path: `${path}.trustActiveContent`, message: 'Expected false, because clients may write to this mount' }] : []),
+    ...origins.flatMap((origin, place) => attempt(`${path}.cors.origins[${place}]`, origin, text => originMatchers([text]))),
+    ...attempt(`${path}.cache.default`, cache.default, cacheControl),
+    ...Object.entries(record(cache.types)).flatMap(([type, rule]) => attempt(`${path}.cache.types[${JSON.stringify(type)}]`, rule, cacheControl))
+  ]
+}
+
+/** The mistake that reading a text throws, if any. */
+function attempt (path: string, text: unknown, read: (text: string) => unknown): Mistake[] {
+  try {
+    if (typeof text === 'string') read(text)
+    return []
+  } catch (error) {
+    return [{ path, message: (error as Error).message }]
+  }
+}
+
+/** A prefix in its one spelling. */
+export function withoutTrailingSlash (prefix: string): string {
+  return prefix.length > 1 && prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
+}
+
+function record (value: unknown): Loose {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Loose : {}
+}
+
+function list (value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Ajv } from 'ajv'
+import t from 'tap'
+import { parse } from 'yaml'
+import { loadConfig } from '../../lib/config/load.ts'
+import { Config } from '../../lib/config/schema.ts'
+import { advice, failures } from '../../lib/errors.ts'
+import { root } from '../cli/process.ts'
+
+interface Generator {
+  generatedFiles: () => Record<string, string>
+  editorSchema: () => object
+}
+
+const { generatedFiles, editorSchema } = await import(new URL('../../docs/generate.mjs', import.meta.url).href) as Generator
+const example = join(root, 'examples/media.config.yaml')
+
+t.test('the generated files are what would be written now', async t => {
+  for (const [path, text] of Object.entries(generatedFiles())) {
+    t.equal(await readFile(join(root, path), 'utf8'), text, `${path}: npm run generate`)
+  }
+})
+
+t.test('the schema that is built is the schema', async t => {
+  const built = await import(new URL('../../dist/lib/config/schema.js', import.meta.url).href) as { Config: unknown }
+  t.strictSame(built.Config, JSON.parse(JSON.stringify(Config)))
+})
+
+t.test('every option has a description, and every text of a form an example that has it', t => {
+  interface Node { description?: string, properties?: Record<string, Node>, items?: Node, oneOf?: Node[], patternProperties?: Record<string, Node>, pattern?: string, examples?: unknown[] }
+  const visit = (node: Node, path: string): void => {
+    if (node.pattern !== undefined) t.match(node.examples?.[0], new RegExp(node.pattern, 'u'), path)
+    for (const pattern of Object.keys(node.patternProperties ?? {})) t.match(Object.keys(node.examples?.[0] as object)[0], new RegExp(pattern, 'u'), path)
+    for (const [key, option] of Object.entries(node.properties ?? {})) {
+      t.ok(option.description, `${path}.${key}`)
+      visit(option, `${path}.${key}`)
+    }
+    for (const below of [node.items, ...node.oneOf ?? [], ...Object.values(node.patternProperties ?? {})]) if (below !== undefined) visit(below, `${path}[]`)
+  }
+  visit(Config as Node, '')
+  t.end()
+})
+
+t.test('every failure has its row, with advice', t => {
+  const page = generatedFiles()['docs/errors.md'] ?? ''
+  for (const [code, [status, title]] of Object.entries(failures)) {
+    t.ok(page.includes(`| \`${code}\` | ${status} | ${title} | ${advice[code as keyof typeof advice].replaceAll('|', '\\|')} |`), code)
+  }
+  t.end()
+})
+
+t.test('the example configuration holds, for the server and for an editor', async t => {
+  const { config } = await loadConfig({ cwd: root, environment: {}, file: example, fallback: {} })
+  t.match(config.mounts.map(({ prefix }) => prefix), ['/pictures', '/app', '/'])
+  t.match(config.sources, { media: { root: join(dirname(example), 'media') } })
+
+  const text = await readFile(example, 'utf8')
+  t.match(text, /^# yaml-language-server: \$schema=\.\.\/media\.config\.schema\.json\n/)
+  const schema = editorSchema()
+  t.notMatch(JSON.stringify(schema), /"env"|"discriminator"/)
+  const validate = new Ajv({ allErrors: true, strict: true }).compile(schema)
+  t.equal(validate(parse(text)), true, JSON.stringify(validate.errors))
+  t.equal(validate({}), true, 'what has a default may be left out')
+  for (const wrong of [{ mount: [] }, { mounts: [{}] }, { sources: { a: { driver: 'flie', root: '/' } } }, { server: { port: 'http' } }]) t.equal(validate(wrong), false)
+})

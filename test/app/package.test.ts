@@ -1,0 +1,123 @@
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { misuse, program } from '../cli/consumer.ts'
+import { root, start } from '../cli/process.ts'
+import { scratch } from '../helpers/app.ts'
+
+t.setTimeout(120_000)
+
+const run = promisify(execFile)
+
+interface Manifest {
+  version: string
+  type: string
+  bin: Record<string, string>
+  exports: Record<string, string | Record<string, string>>
+  dependencies: Record<string, string>
+  peerDependencies: Record<string, string>
+}
+
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest
+
+/** Packs the checkout, and unpacks it into a project that sees what the manifest promises, and no more. */
+async function project (t: Test): Promise<string> {
+  const directory = await scratch(t, {
+    'package.json': '{"name": "consumer", "private": true, "type": "module"}',
+    'program.ts': program,
+    'misuse.ts': misuse,
+    'files/a.txt': 'meow'
+  })
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory], { cwd: root })
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
+  const modules = join(directory, 'node_modules')
+  await mkdir(modules)
+  await run('tar', ['-xzf', join(directory, filename), '-C', modules])
+  await run('mv', [join(modules, 'package'), join(modules, 'fastify-media')])
+  for (const name of [...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }), 'typescript', '@types/node']) {
+    await mkdir(dirname(join(modules, name)), { recursive: true })
+    await symlink(join(root, 'node_modules', name), join(modules, name))
+  }
+  return directory
+}
+
+async function compile (directory: string, module: 'nodenext' | 'bundler'): Promise<string> {
+  const compilerOptions = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: false,
+    target: 'es2023',
+    lib: ['es2023'],
+    types: ['node'],
+    module: module === 'bundler' ? 'esnext' : module,
+    moduleResolution: module,
+    outDir: 'out'
+  }
+  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  return await run('env', ['-u', 'NODE_OPTIONS', process.execPath, tsc, '-p', directory], { cwd: directory }).then(() => '', (error: { stdout: string }) => error.stdout)
+}
+
+const directory = await project(t)
+const installed = join(directory, 'node_modules/fastify-media')
+
+t.test('the package holds what its manifest names, types first, and nothing of the tests', async t => {
+  const files = (await readdir(installed, { recursive: true })).filter(name => !name.startsWith('dist'))
+  t.ok(files.includes('web/listing.css'))
+  t.ok(files.some(name => name.startsWith('examples/media/')))
+  t.notOk(files.some(name => /test|bench|node_modules|\.env|\.ts$/.test(name)), files.join(' '))
+  for (const [subpath, target] of Object.entries(manifest.exports)) {
+    if (typeof target === 'string') t.ok(await readFile(join(installed, target)), subpath)
+    else {
+      t.strictSame(Object.keys(target), ['types', 'default'], subpath)
+      for (const file of Object.values(target)) t.ok(await readFile(join(installed, file)), file)
+    }
+  }
+})
+
+t.test('every plugin has an export of its own', async t => {
+  const names = (await readdir(join(root, 'plugins'))).map(name => `./plugins/${name.replace(/\.ts$/, '')}`)
+  t.strictSame(Object.keys(manifest.exports).filter(subpath => subpath.startsWith('./plugins/')).toSorted(), names.toSorted())
+})
+
+t.test('no declaration imports a file that ends in .ts', async t => {
+  for (const name of await readdir(join(installed, 'dist'), { recursive: true })) {
+    if (name.endsWith('.d.ts')) t.notMatch(await readFile(join(installed, 'dist', name), 'utf8'), /['"]\.{1,2}\/[^'"]*\.ts['"]/, name)
+  }
+})
+
+t.test('a program that uses every export passes a strict check, as nodenext and as bundler', async t => {
+  t.equal(await compile(directory, 'bundler'), '')
+  t.equal(await compile(directory, 'nodenext'), '')
+})
+
+t.test('and runs', async t => {
+  const running = start(t, process.execPath, ['out/program.js'], { cwd: directory })
+  t.match(await running.ended, { code: 0 }, running.stderr())
+  const answers = JSON.parse(running.stdout()) as Record<string, unknown>
+  t.match(answers, {
+    file: { status: 200, text: 'meow', headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'public, max-age=3600', 'x-content-type-options': 'nosniff' } },
+    listing: { status: 200, text: /"a\.txt"/ },
+    missing: { status: 404, text: /"code":"not-found"/ },
+    range: { status: 206, text: 'memory', headers: { 'content-range': 'bytes 5-10/11' } },
+    notModified: { status: 304, text: '', headers: { etag: '"v1"' } },
+    served: { status: 200, text: 'from memory', headers: { 'access-control-allow-origin': 'https://a.example.com', 'cross-origin-resource-policy': 'same-site', 'cache-control': 'public, max-age=300', 'server-timing': /./ } },
+    facts: { status: 200, headers: { etag: /^W\// } },
+    startServer: 'function',
+    schema: 'fastify-media configuration'
+  })
+  t.strictSame(JSON.parse((answers.facts as { text: string }).text), { address: '203.0.113.5', base: 'https://cdn.example.com', ready: true })
+})
+
+t.test('the installed program runs', async t => {
+  const { stdout } = await run(process.execPath, [join(installed, manifest.bin['fastify-media'] as string), '--version'])
+  t.equal(stdout, `${manifest.version}\n`)
+})
+
+t.test('publint has nothing to say', async t => {
+  const { stdout } = await run('env', ['-u', 'NODE_OPTIONS', process.execPath, join(root, 'node_modules/publint/src/cli.js'), '--strict', installed]).catch((error: { stdout: string }) => error)
+  t.match(stdout, /All good!/)
+})
