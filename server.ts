@@ -64,8 +64,8 @@ async function openLog ({ file, level }: Config['log']): Promise<{ logger: Fasti
   const output = await openLogOutput(file, error => process.stderr.write(`The log cannot be written: ${error.message}\n`)).catch((error: Error) => {
     throw new ConfigError([{ path: 'log.file', message: `Expected a file that can be written: ${error.message}` }])
   })
-  process.prependListener('exit', output.handOn) // before pino's own, which writes what it was handed
-  return { logger: pino({ level, base: null }, output), flush: output.end }
+  process.prependListener('exit', () => output.handOn()) // before pino's own, which writes what it was handed
+  return { logger: pino({ level, base: null }, output), flush: async () => await output.end() }
 }
 
 /** Connections of every server in this process: `localhost` may need two. */

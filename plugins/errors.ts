@@ -77,6 +77,6 @@ export const serverOptions = {
   clientErrorHandler: handleClientError,
   // telemetry writes one line a request, Fastify would write two
   logController: new LogController({ disableRequestLogging: true }),
-  childLoggerFactory: (logger, bindings, options) => new LazyLog(logger as unknown as Log, bindings, options) as unknown as FastifyBaseLogger,
+  childLoggerFactory: (logger, bindings, options) => new LazyLog(logger as Log, bindings, options) as unknown as FastifyBaseLogger,
   return503OnClosing: false
 } satisfies FastifyServerOptions
