@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { LogController, type FastifyBaseLogger, type FastifyError, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { LazyLog, type Log } from '../lib/lazy-log.ts'
+import { LazyLog } from '../lib/lazy-log.ts'
 import { failureOfStatus, MediaError, problem, type FailureCode } from '../lib/errors.ts'
 
 const PROBLEM_TYPE = 'application/problem+json'
@@ -77,6 +77,6 @@ export const serverOptions = {
   clientErrorHandler: handleClientError,
   // telemetry writes one line a request, Fastify would write two
   logController: new LogController({ disableRequestLogging: true }),
-  childLoggerFactory: (logger, bindings, options) => new LazyLog(logger as Log, bindings, options) as unknown as FastifyBaseLogger,
+  childLoggerFactory: (logger, bindings, options) => new LazyLog(logger, bindings, options) as unknown as FastifyBaseLogger,
   return503OnClosing: false
 } satisfies FastifyServerOptions
