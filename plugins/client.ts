@@ -36,8 +36,8 @@ export default fp(async function client (app, options: ClientOptions) {
   app.decorateRequest('client', {
     getter (this: FastifyRequest) {
       const { socket, headers, url = '' } = this.raw
-      // The authority of a target in absolute form takes the place of Host (RFC 9112 §3.2.2).
-      const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]
+      // The authority of a target in absolute form takes the place of Host (RFC 9112 §3.2.2), as does HTTP/2's (RFC 9113 §8.3.1).
+      const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1] ?? headers[':authority']?.toString()
       const asked = authority === undefined ? headers : { ...headers, host: authority }
       return clientView({ address: socket.remoteAddress ?? '', encrypted: 'encrypted' in socket, headers: asked }, isTrusted)
     }
