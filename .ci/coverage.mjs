@@ -13,7 +13,7 @@ for (const line of output.split('\n')) {
     if (indent.length > 0) folder = name
     continue
   }
-  if (!/^(?:lib|plugins)(?:\/|$)/.test(folder)) continue
+  if (!/^(?:[^/]+\/)?(?:lib|plugins)(?:\/|$)/.test(folder)) continue
   files++
   if (Number(lines) < 100) missed.push(`${folder}/${name}: ${lines} % (${uncovered})`)
 }

@@ -31,8 +31,9 @@ export interface LogOutput {
  */
 export async function openLogOutput (file: string | undefined, tellFault: (error: Error) => void): Promise<LogOutput> {
   const output = destination({ ...(file === undefined ? {} : { dest: file, append: true, mkdir: true }), sync: false, maxLength: BACKLOG_BYTES })
-  await once(output, 'ready')
+  const opened = once(output, 'ready')
   survive(output, tellFault)
+  await opened
   // The destination could hold lines back itself, but it measures all it holds anew with each
   // line: a twelfth of what a hot file costs.
   let lines: string[] = []
@@ -61,12 +62,15 @@ export async function openLogOutput (file: string | undefined, tellFault: (error
 }
 
 function survive (output: ReturnType<typeof destination>, tellFault: (error: Error) => void): void {
-  let failing = false
-  output.on('error', (error: Error) => {
-    if (!failing) tellFault(error)
-    failing = true
+  let failing = true // until it is open
+  output.once('ready', () => {
+    failing = false
+    output.on('error', (error: Error) => {
+      if (!failing) tellFault(error)
+      failing = true
+    })
+    output.on('write', () => { failing = false })
   })
-  output.on('write', () => { failing = false })
   // What pino calls when the process ends would try without end.
   const flushSync = output.flushSync.bind(output)
   output.flushSync = function flushUnlessFailing () { if (!failing) flushSync() }
