@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from './file-faults.ts'
+import { fileFault } from './file-faults.ts'
 
 /** Names that differ only in letter case or Unicode composition fold to one. */
 function fold (name: string): string {
@@ -23,11 +23,13 @@ export async function matchingPath (root: string, key: string, isHidden: (name: 
   return path
 }
 
+/** A directory that may be entered but not read has no other spellings to offer. */
 async function namesOf (path: string): Promise<string[]> {
   try {
     return await readdir(path)
   } catch (error) {
-    if (isMissing(error)) return []
-    throw error
+    const fault = await fileFault(error, path)
+    if (fault.code === 'not-found' || fault.code === 'forbidden') return []
+    throw fault
   }
 }

@@ -47,6 +47,22 @@ t.test('a root mount below a host prefix redirects the prefix itself', async t =
   t.equal((await ask(served, '/media/')).text, 'hello')
 })
 
+t.test('a tree of sources is served as one', async t => {
+  const served = await serveMedia(t, {
+    sources: {
+      all: { driver: 'tree', branches: [{ source: 'new' }, { path: '/old', source: 'nested' }] },
+      nested: { driver: 'tree', branches: [{ path: '/years/2001', source: 'old' }] },
+      new: { driver: 'file', root: await scratch(t, { 'a.txt': 'new' }) },
+      old: { driver: 'file', root: await scratch(t, { 'b.txt': 'old' }) }
+    },
+    mounts: [{ source: 'all', listing: true }]
+  })
+  t.equal((await ask(served, '/a.txt')).text, 'new')
+  t.equal((await ask(served, '/old/years/2001/b.txt')).text, 'old')
+  t.equal((await ask(served, '/old')).headers.location, './old/')
+  t.match(JSON.parse((await ask(served, '/', { headers: { accept: 'application/json' } })).text), { entries: [{ name: 'a.txt' }, { name: 'old', kind: 'directory' }] })
+})
+
 t.test('directories: index file, redirect to the slash, else nothing', async t => {
   const root = await scratch(t, { 'a/index.html': 'html', 'b/default.htm': 'htm', 'c/x.txt': 'x', 'weird:name é/index.html': 'w', 'index.html': 'root' })
   await mkdir(join(root, 'd/index.html'), { recursive: true })
