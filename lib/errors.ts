@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http'
+
 /** One row of the table of failures: `[status, title]`, the title being the public words. */
 type Row = readonly [status: number, title: string]
 
@@ -9,10 +11,11 @@ export const failures = {
   'bad-request': [400, 'The request is malformed'],
   'bad-path': [400, 'The path is malformed or not allowed'],
   'unauthorized': [401, 'Authentication is required'],
-  'forbidden': [403, 'The server may not read this file'],
+  'forbidden': [403, 'Access is refused'],
   'not-found': [404, 'Nothing is here'],
   'method-not-allowed': [405, 'This method is not allowed here'],
   'request-timeout': [408, 'The request did not arrive in time'],
+  'client-error': [400, 'The request cannot be answered'],
   'conflict': [409, 'The request conflicts with the present state'],
   'precondition-failed': [412, 'A precondition of the request is false'],
   'body-too-large': [413, 'The request body is too large'],
@@ -24,8 +27,11 @@ export const failures = {
   'headers-too-large': [431, 'The request headers are too large'],
   'internal': [500, 'The server failed'],
   'not-implemented': [501, 'This is not implemented'],
+  'bad-gateway': [502, 'The server behind this one failed'],
   'out-of-descriptors': [503, 'The server has too many files open'],
-  'unavailable': [503, 'The server is not available']
+  'unavailable': [503, 'The server is not available'],
+  'gateway-timeout': [504, 'The server behind this one did not answer in time'],
+  'server-error': [500, 'The server cannot answer']
 } as const satisfies Record<string, Row>
 
 export type FailureCode = keyof typeof failures
@@ -39,6 +45,7 @@ export const advice: Record<FailureCode, string> = {
   'not-found': 'Check the spelling and the mount. Dotfiles, links that leave the root, FIFOs and devices are also answered so.',
   'method-not-allowed': 'Use a method named in `Allow`.',
   'request-timeout': 'Send the request faster.',
+  'client-error': 'Its own status, 4xx, says what a host\'s route refused.',
   'conflict': 'Fetch the present state and try again.',
   'precondition-failed': 'The file changed, or the tag is weak: fetch it anew. `If-Match` compares strongly.',
   'body-too-large': 'Send less.',
@@ -50,12 +57,17 @@ export const advice: Record<FailureCode, string> = {
   'headers-too-large': 'Send smaller headers: the limit is 16 KiB.',
   'internal': 'A fault of the server: look up the request id in the log.',
   'not-implemented': 'Use what the documentation names.',
+  'bad-gateway': 'Try again later.',
   'out-of-descriptors': 'Try again; the operator should raise the limit of open files.',
-  'unavailable': 'Try again as `Retry-After` says.'
+  'unavailable': 'Try again as `Retry-After` says.',
+  'gateway-timeout': 'Try again later.',
+  'server-error': 'Its own status, 5xx, says what a host\'s route failed with.'
 }
 
 /** Choices for a {@link MediaError} beyond its code. */
 export interface MediaErrorOptions {
+  /** A status of the same class that says more than the code's own. */
+  status?: number
   /** Public words for this one occurrence. Never a path of the machine. */
   detail?: string
   /** Facts for the log alone. */
@@ -81,7 +93,7 @@ export class MediaError extends Error {
   constructor (code: FailureCode, options: MediaErrorOptions = {}) {
     super(options.detail ?? failures[code][1], options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
-    this.statusCode = failures[code][0]
+    this.statusCode = options.status ?? failures[code][0]
     this.detail = options.detail
     this.context = options.context
     this.headers = options.headers
@@ -100,13 +112,14 @@ for (const code of Object.keys(failures).filter(isFailureCode)) {
 codeOfStatus.set(503, 'unavailable')
 
 /**
- * The code for an error that is not ours, by its HTTP status.
- * Unknown client statuses become `bad-request`, anything else `internal`.
+ * The code for an error that is not ours, by its HTTP status: that of the status, or the
+ * general one of its class; `internal` for what is no error status.
  */
 export function failureOfStatus (status: number): FailureCode {
   const code = codeOfStatus.get(status)
   if (code !== undefined) return code
-  return status >= 400 && status < 500 ? 'bad-request' : 'internal'
+  if (status >= 400 && status < 500) return 'client-error'
+  return status >= 500 && status < 600 ? 'server-error' : 'internal'
 }
 
 /** A problem document (RFC 9457 §3.1) with this project's extension members. */
@@ -124,13 +137,14 @@ export interface Problem {
  * The problem document for a failure.
  *
  * @param code the failure's stable code
- * @param extra what this occurrence adds
+ * @param extra what this occurrence adds, or its status where that says more than the code's own
  */
-export function problem (code: FailureCode, extra: { detail?: string | undefined, requestId?: string | undefined } = {}): Problem {
-  const [status, title] = failures[code]
+export function problem (code: FailureCode, extra: { status?: number | undefined, detail?: string | undefined, requestId?: string | undefined } = {}): Problem {
+  const [usual, title] = failures[code]
+  const { status = usual } = extra
   return {
     type: `urn:fastify-media:${code}`,
-    title,
+    title: status === usual ? title : STATUS_CODES[status] ?? title,
     status,
     code,
     ...(extra.detail === undefined ? {} : { detail: extra.detail }),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { create as contentDisposition } from 'content-disposition'
-import type { FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, onSendHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
 import { formatHttpDate } from '../lib/http/http-date.ts'
@@ -39,7 +39,20 @@ declare module 'fastify' {
 export default fp(async function conditional (app) {
   app.decorateReply('representation', null)
   app.decorateReply('deliver', deliver)
+  app.addHook('onRoute', keepDeliveredHead)
 }, { fastify: '5.x', name: 'fastify-media-conditional' })
+
+/**
+ * Fastify gives a GET route a HEAD that takes the length of what is sent, and of a delivered
+ * HEAD nothing is: it keeps the length that it has.
+ */
+function keepDeliveredHead (route: RouteOptions): void {
+  if (route.method !== 'HEAD' || route.onSend === undefined) return
+  route.onSend = [route.onSend].flat().map(hook => hook.name !== 'headRouteOnSendHandler' ? hook : function headOfDelivered (this: FastifyInstance, request, reply, payload, done) {
+    if (reply.representation !== null && payload === undefined) done(null, null)
+    else (hook as onSendHookHandler).call(this, request, reply, payload, done)
+  })
+}
 
 function deliver (this: FastifyReply, representation: Representation, options?: DeliverOptions): FastifyReply | Promise<FastifyReply> {
   const { method = 'GET', headers } = this.request.raw
@@ -124,7 +137,7 @@ async function sendMultipart (reply: FastifyReply, representation: Representatio
 /** Opens, and makes sure that a stream is closed with the connection, whatever happens between here and there. */
 async function open (reply: FastifyReply, representation: Representation, range: ByteRange | undefined): Promise<Body> {
   const body = await representation.open(range)
-  if (Buffer.isBuffer(body)) return body
+  if (Buffer.isBuffer(body)) return exactly(body, range)
   const response = reply.raw
   const { socket } = reply.request.raw
   if (response.destroyed || socket.destroyed) {
@@ -134,6 +147,13 @@ async function open (reply: FastifyReply, representation: Representation, range:
     closeWith(socket, body)
   }
   return body
+}
+
+/** What a Content-Range promised, also where `open` gave the whole. @throws {RangeError} where it gave neither */
+function exactly (bytes: Buffer, range: ByteRange | undefined): Buffer {
+  if (range === undefined || bytes.length === range.end - range.start + 1) return bytes
+  if (bytes.length <= range.end) throw new RangeError(`Expected ${range.end - range.start + 1} bytes to be opened but received ${bytes.length}`)
+  return bytes.subarray(range.start, range.end + 1)
 }
 
 const bodiesOf = new WeakMap<Socket, Set<Readable>>()

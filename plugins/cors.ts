@@ -61,7 +61,8 @@ export default fp(async function cors (app, options: CorsOptions) {
 async function hookOf (app: FastifyInstance, options: CorsOptions, origin: '*' | Array<string | RegExp>): Promise<onRequestHookHandler> {
   let hook: onRequestHookHandler | undefined
   const scope = {
-    decorateRequest: app.decorateRequest.bind(app),
+    // the host may use @fastify/cors for itself
+    decorateRequest: (name: string, value: unknown) => { if (!app.hasRequestDecorator(name)) app.decorateRequest(name, value) },
     addHook: (_name: string, handler: onRequestHookHandler) => { hook = handler },
     options: options.optionsRoute === false ? () => undefined : app.options.bind(app)
   }

@@ -15,7 +15,11 @@ const STALE_HEADERS = ['accept-ranges', 'content-disposition', 'content-encoding
  */
 export default fp(async function errors (app) {
   app.setErrorHandler(handleError)
-  app.setNotFoundHandler(handleNotFound)
+  try {
+    app.setNotFoundHandler(handleNotFound)
+  } catch {
+    // The host has one for this prefix, and keeps it: Fastify takes one for each prefix.
+  }
 }, { fastify: '5.x', name: 'fastify-media-errors' })
 
 /** Answers an error. For `setErrorHandler`, and as Fastify's `frameworkErrors` option. */
@@ -27,7 +31,7 @@ export function handleError (error: FastifyError | MediaError | Error, request: 
     .code(failure.statusCode)
     .headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...failure.headers })
     .type(PROBLEM_TYPE)
-    .send(JSON.stringify(problem(failure.code, { detail: failure.detail, requestId: request.id })))
+    .send(JSON.stringify(problem(failure.code, { status: failure.statusCode, detail: failure.detail, requestId: request.id })))
 }
 
 function handleNotFound (request: FastifyRequest, reply: FastifyReply): void {
@@ -36,16 +40,17 @@ function handleNotFound (request: FastifyRequest, reply: FastifyReply): void {
 
 function asMediaError (error: FastifyError | MediaError | Error): MediaError {
   if (error instanceof MediaError) return error
-  const status = (error as FastifyError).statusCode ?? 500
+  const { statusCode = 500, code } = error as FastifyError
+  const status = statusCode >= 400 && statusCode < 600 ? statusCode : 500
   // A malformed URL never reached our own reading of it.
-  const code: FailureCode = (error as FastifyError).code === 'FST_ERR_BAD_URL' ? 'bad-path' : failureOfStatus(status)
-  return new MediaError(code, { cause: error })
+  return new MediaError(code === 'FST_ERR_BAD_URL' ? 'bad-path' : failureOfStatus(status), { status, cause: error })
 }
 
-/** Our own faults and those of the file system are worth a line; the client's are in the request's. */
+/** Our own faults and those of the file system, and why a client was refused where another's code refused it. */
 function logFailure (failure: MediaError, error: Error, request: FastifyRequest): void {
   if (failure.statusCode >= 500) request.log.error({ err: failure.cause ?? error, code: failure.code, ...failure.context }, failure.message)
   else if (failure.context !== undefined) request.log.warn({ code: failure.code, ...failure.context }, failure.message)
+  else if (failure !== error) request.log.info({ code: failure.code, reason: error.message }, failure.message)
 }
 
 const parserFailures: Record<string, FailureCode> = {

@@ -1,6 +1,7 @@
 import fastifyEtag from '@fastify/etag'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
+import { MediaError } from '../lib/errors.ts'
 import { evaluatePreconditions } from '../lib/http/preconditions.ts'
 
 /**
@@ -19,9 +20,11 @@ export default fp(async function jsonEtag (app) {
     }
     addEtag.call(this, request, reply, payload, function decide (error?: Error | null) {
       const outcome = evaluatePreconditions(request.raw.method as string, request.raw.headers, { entityTag: String(reply.getHeader('etag')) })
-      if (outcome === 304) {
+      if (outcome === 412) {
+        done(new MediaError('precondition-failed'))
+      } else if (outcome === 304) {
         reply.code(304).removeHeader('content-length').removeHeader('content-type')
-        done(error ?? null, null)
+        done(error ?? null, '')
       } else {
         done(error ?? null, payload)
       }

@@ -24,7 +24,13 @@ export interface Mount {
 }
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** The prefix of the mount that answers, for the log. */
+    mountPrefix: string
+  }
   interface FastifyReply {
+    /** What the cache did for this answer, for the log: `hot`, `load`, `disk`. */
+    cacheOutcome: string
     /**
      * Answers with what the request's path names below a mount: a file, a directory's index
      * or listing, a redirect to the directory, the fallback.
@@ -37,8 +43,10 @@ declare module 'fastify' {
 
 /** `reply.serve(mount)`: from a request's path to a representation. */
 export default fp(async function staticFiles (app) {
+  app.decorateRequest('mountPrefix', '')
+  app.decorateReply('cacheOutcome', '')
   app.decorateReply('serve', serve)
-}, { fastify: '5.x', name: 'fastify-media-static', dependencies: ['fastify-media-conditional', 'fastify-media-client', 'fastify-media-telemetry'] })
+}, { fastify: '5.x', name: 'fastify-media-static', dependencies: ['fastify-media-conditional', 'fastify-media-client'] })
 
 function serve (this: FastifyReply, mount: Mount): FastifyReply | Promise<FastifyReply> {
   const url = this.request.raw.url as string

@@ -4,17 +4,6 @@ import fp from 'fastify-plugin'
 
 import { rawPath } from '../lib/paths/request-path.ts'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The prefix of the mount that answers, for the log. */
-    mountPrefix: string
-  }
-  interface FastifyReply {
-    /** What the cache did for this answer, for the log: `hot`, `load`, `disk`. */
-    cacheOutcome: string
-  }
-}
-
 /** What is told about each request. */
 export interface TelemetryOptions {
   /** One log line for each request. Default true. */
@@ -26,18 +15,17 @@ export interface TelemetryOptions {
 /**
  * One log line for each request, written when its connection is done with it, so that
  * downloads that broke off are in the log too. The path stands without its query, which may
- * hold signatures.
+ * hold signatures. Where `client` and `static` are registered too, it names the client that
+ * trusted proxies tell, the mount and what the cache did.
  */
 export default fp(async function telemetry (app, options: TelemetryOptions) {
-  app.decorateRequest('mountPrefix', '')
-  app.decorateReply('cacheOutcome', '')
   if (options.requests !== false) app.addHook('onRequest', requestLogger(app.log))
   if (options.serverTiming === true) {
     app.decorateRequest('startedAt', 0)
     app.addHook('onRequest', startTimer)
     app.addHook('onSend', addServerTiming)
   }
-}, { fastify: '5.x', name: 'fastify-media-telemetry', dependencies: ['fastify-media-client'] })
+}, { fastify: '5.x', name: 'fastify-media-telemetry' })
 
 /** The line goes to the app's own log: making a child for its request would cost as much again. */
 function requestLogger (log: FastifyBaseLogger): onRequestHookHandler {
@@ -45,7 +33,7 @@ function requestLogger (log: FastifyBaseLogger): onRequestHookHandler {
     const started = performance.now()
     const socket = request.raw.socket
     const sentBefore = socket.bytesWritten
-    const client = request.clientAddress // now: a connection that is gone does not tell
+    const client = request.clientAddress ?? socket.remoteAddress // now: a connection that is gone does not tell
     reply.raw.once('close', function writeLine (this: ServerResponse) {
       const finished = this.writableFinished
       const line = {
@@ -85,7 +73,7 @@ function startTimer (request: FastifyRequest, _reply: FastifyReply, done: () => 
 
 /** https://www.w3.org/TR/server-timing/ */
 function addServerTiming (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void): void {
-  const outcome = reply.cacheOutcome === '' ? '' : `, cache;desc=${reply.cacheOutcome}`
+  const outcome = (reply.cacheOutcome ?? '') === '' ? '' : `, cache;desc=${reply.cacheOutcome}`
   reply.header('server-timing', `total;dur=${(performance.now() - request.startedAt).toFixed(1)}${outcome}`)
   done(null, payload)
 }

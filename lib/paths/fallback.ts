@@ -11,16 +11,17 @@ export interface Fallback {
 
 /**
  * The key that answers a missing path, or undefined where it stays missing: below an
- * excepted path, seen from the host's root and from the mount's, and where the path ends
- * like a file (a missing script must not turn into a page).
+ * excepted path, seen from the host's root and from the mount's, for dot names, and where the
+ * path ends like a file (a missing script must not turn into a page).
  *
  * @param prefix the mount's prefix, without a trailing slash
  */
 export function fallbackKey (fallback: Fallback, path: RequestPath, prefix: string): Key | undefined {
   const within = `/${path.key}`
   const excepted = fallback.except.some(except => isBelow(within, except) || isBelow(prefix + within, except))
+  const isDotPath = within.includes('/.') // hidden, or not there: in both cases missing
   const endsLikeFile = !path.directory && isAssetName(path.key.slice(path.key.lastIndexOf('/') + 1))
-  return excepted || endsLikeFile ? undefined : childKey(rootKey, fallback.file)
+  return excepted || isDotPath || endsLikeFile ? undefined : childKey(rootKey, fallback.file)
 }
 
 function isBelow (path: string, except: string): boolean {

@@ -19,7 +19,7 @@ export function isMissing (error: unknown): boolean {
 export async function fileFault (error: unknown, path: string): Promise<MediaError> {
   const code = codeOf(error)
   if (refused.has(code)) {
-    return new MediaError('forbidden', { cause: error, context: { fault: 'permission', errno: code, ...await ownership(path) } })
+    return new MediaError('forbidden', { detail: 'The server may not read this file', cause: error, context: { fault: 'permission', errno: code, ...await ownership(path) } })
   }
   if (exhausted.has(code)) return new MediaError('out-of-descriptors', { cause: error, headers: { 'retry-after': '1' } })
   if (missing.has(code)) return new MediaError('not-found', { cause: error })

@@ -46,6 +46,7 @@ export async function openSources (config: Readonly<Config>): Promise<Sources> {
       return source
     },
     async close () {
+      await Promise.all([...open.values()].map(async source => await source.close()))
       await largeFiles.close()
     }
   }

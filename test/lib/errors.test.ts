@@ -25,7 +25,7 @@ t.test('a failure keeps what is public apart from what is logged', async t => {
   const error = new MediaError('forbidden', { detail: 'Not this one', context: { path: '/srv/secret' }, headers: { 'x-a': 'b' }, cause })
   t.match(error, { statusCode: 403, message: 'Not this one', detail: 'Not this one', context: { path: '/srv/secret' }, headers: { 'x-a': 'b' } })
   t.equal(error.cause, cause)
-  t.strictSame(problem(error.code, { detail: error.detail, requestId: 'r-1' }), { type: 'urn:fastify-media:forbidden', title: 'The server may not read this file', status: 403, code: 'forbidden', detail: 'Not this one', requestId: 'r-1' })
+  t.strictSame(problem(error.code, { detail: error.detail, requestId: 'r-1' }), { type: 'urn:fastify-media:forbidden', title: 'Access is refused', status: 403, code: 'forbidden', detail: 'Not this one', requestId: 'r-1' })
 })
 
 t.test('a status stands for the general code of that status', async t => {
@@ -37,8 +37,11 @@ t.test('a status stands for the general code of that status', async t => {
 })
 
 t.test('an unknown client status is the client\'s fault, any other number ours', async t => {
-  for (const status of [402, 418, 499]) t.equal(failureOfStatus(status), 'bad-request', String(status))
-  for (const status of [0, 200, 304, 399, 599, 600, Number.NaN, Number.POSITIVE_INFINITY]) t.equal(failureOfStatus(status), 'internal', String(status))
+  for (const status of [402, 418, 499]) t.equal(failureOfStatus(status), 'client-error', String(status))
+  for (const status of [507, 599]) t.equal(failureOfStatus(status), 'server-error', String(status))
+  t.match(problem('client-error', { status: 410 }), { status: 410, title: 'Gone' })
+  t.match(problem('client-error', { status: 499 }), { status: 499, title: 'The request cannot be answered' })
+  for (const status of [0, 200, 304, 399, 600, Number.NaN, Number.POSITIVE_INFINITY]) t.equal(failureOfStatus(status), 'internal', String(status))
 })
 
 t.test('a problem document holds no member without a value (RFC 9457 §3.1)', async t => {

@@ -118,6 +118,27 @@ t.test('HEAD has every header that GET has', async t => {
   }
 })
 
+t.test('a GET route alone has a HEAD that agrees with it', async t => {
+  const served = await serve(t, async app => {
+    await app.register(errors)
+    await app.register(conditional)
+    app.get('/', async (_request, reply) => await reply.deliver({ type: 'text/plain', size: 36, entityTag: '"tag"', open: () => content }))
+    app.get('/other', async () => 'twelve bytes')
+  })
+  for (const path of ['/', '/other']) {
+    const [get, head] = [await ask(served, path), await ask(served, path, { method: 'HEAD' })]
+    t.same({ ...head.headers, date: '' }, { ...get.headers, date: '' }, path)
+  }
+  t.match(await ask(served, '/', { method: 'HEAD', headers: { 'if-none-match': '"tag"' } }), { status: 304, headers: { 'content-length': undefined } })
+})
+
+t.test('an open that gives the whole for a range is cut, one that gives less is an error', async t => {
+  const whole = await delivering(t, { open: () => content })
+  t.match(await ask(whole, '/', { headers: { range: 'bytes=2-4' } }), { status: 206, text: '234' })
+  const less = await delivering(t, { open: () => content.subarray(0, 2) })
+  t.equal((await ask(less, '/', { headers: { range: 'bytes=2-4' } })).status, 500)
+})
+
 t.test('a 304 carries the tag and Vary, and nothing that describes a body', async t => {
   const answer = await ask(await delivering(t, { vary: 'Accept' }), '/', { headers: { 'if-none-match': '"tag"' } })
   t.match(answer.headers, { etag: '"tag"', vary: 'Accept' })

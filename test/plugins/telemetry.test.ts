@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import t from 'tap'
 import { ask, oneMount, scratch, serve, serveMedia, type Served } from '../helpers/app.ts'
 import { eventually } from '../helpers/process.ts'
-import client from '../../plugins/client.ts'
 import telemetry from '../../plugins/telemetry.ts'
 
 async function lineOf (served: Served, path: string): Promise<Record<string, unknown> | undefined> {
@@ -49,7 +48,6 @@ t.test('the client is the one that trusted proxies name', async t => {
 
 t.test('an answer of unknown length has none in the log', async t => {
   const served = await serve(t, async app => {
-    await app.register(client, {})
     await app.register(telemetry, {})
     app.get('/', (_request, reply) => { reply.hijack(); reply.raw.write('a'); reply.raw.end('b') })
   })

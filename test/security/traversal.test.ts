@@ -28,19 +28,19 @@ async function answer (served: Served, target: string): Promise<{ status: number
   return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]), text }
 }
 
-for (const prefix of ['', '/files']) {
+for (const [prefix, extra] of [['', {}], ['/files', {}], ['/spa', { fallback: { file: 'a.txt' } }]] as const) {
   t.test(`no spelling leads out of a mount at ${prefix === '' ? 'the root' : prefix}`, async t => {
     const parent = await scratch(t, { 'secret.txt': SECRET, 'root-secret/secret.txt': SECRET, 'root/a.txt': 'public', 'root/.env': SECRET, 'root/.git/config': SECRET, 'root/a/.hidden': SECRET })
     const root = join(parent, 'root')
     await symlink(join(parent, 'secret.txt'), join(root, 'link-out.txt'))
     await symlink(parent, join(root, 'link-dir'))
     await symlink('../..', join(root, 'a', 'link-up'))
-    const served = await serveMedia(t, oneMount(root, { prefix: prefix === '' ? '/' : prefix, listing: true, fallback: { file: 'a.txt' } }))
+    const served = await serveMedia(t, oneMount(root, { prefix: prefix === '' ? '/' : prefix, listing: true, ...extra }))
     t.match(await answer(served, `${prefix}/a.txt`), { status: 200, text: /public/ })
     for (const path of paths) {
       const { status, text } = await answer(served, prefix + path)
-      // The fallback answers page-like paths with the app itself: that is inside.
-      t.ok([400, 403, 404].includes(status) || (status === 200 && text.endsWith('public')), `${prefix}${path} is ${status}`)
+      const isFallback = 'fallback' in extra && status === 200 && text.endsWith('public') && !/\/\.|%2e/i.test(path)
+      t.ok([400, 403, 404].includes(status) || isFallback, `${prefix}${path} is ${status}`)
       t.notMatch(text, /outside-the-root|root:x:0|\[fonts\]/, path)
       t.notOk(text.includes(parent), `${path}: no path of the machine`)
     }

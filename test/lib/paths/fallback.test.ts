@@ -10,7 +10,11 @@ function answer (target: string, prefix = '', except: readonly string[] = fallba
 }
 
 t.test('a missing page is answered by the fallback', async t => {
-  for (const target of ['/', '/users', '/users/', '/users/42', '/users/john.doe', '/apis', '/health-check', '/a/api/b', '/v1.2/page', '/.hidden']) t.equal(answer(target), 'index.html', target)
+  for (const target of ['/', '/users', '/users/', '/users/42', '/users/john.doe', '/apis', '/health-check', '/a/api/b', '/v1.2/page']) t.equal(answer(target), 'index.html', target)
+})
+
+t.test('dot names stay missing, at any depth', async t => {
+  for (const target of ['/.hidden', '/.git/config', '/a/.env', '/.well-known/x']) t.equal(answer(target), undefined, target)
 })
 
 t.test('what lies below an excepted path stays missing, however it is spelt', async t => {
