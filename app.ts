@@ -20,6 +20,9 @@ import served from './routes/served.ts'
 export type { MediaOptions } from './lib/config/options.ts'
 export { serverOptions as options } from './plugins/errors.ts'
 
+/** Which routes send a mount's bytes. */
+const deliveries = { serve: served }
+
 /** The root app: plugins in hook order, then one scope for each mount. */
 export default async function media (app: FastifyInstance, options: MediaOptions): Promise<void> {
   const config = await configOf(options, { cwd: process.cwd(), environment: process.env, ignore: Object.keys(serverOptions) })
@@ -27,8 +30,8 @@ export default async function media (app: FastifyInstance, options: MediaOptions
   app.addHook('onClose', async function closeSources () { await sources.close() })
 
   await app.register(errors)
-  await app.register(client, config)
   await app.register(telemetry, config.log)
+  await app.register(client, config)
   await app.register(readiness)
   await app.register(conditional)
   await app.register(staticFiles)
@@ -46,7 +49,7 @@ export default async function media (app: FastifyInstance, options: MediaOptions
       })
       await scope.register(cachePolicy, mount.cache)
       if (mount.listing) await scope.register(jsonEtag)
-      await scope.register(served, { mount: { ...mount, source: sources.of(mount), listingAssets: mount.listing ? `${app.prefix}/${LISTING_ASSETS}` : undefined } })
+      await scope.register(deliveries[mount.delivery], { mount: { ...mount, source: sources.of(mount), listingAssets: mount.listing ? `${app.prefix}/${LISTING_ASSETS}` : undefined } })
     }, { prefix: mount.prefix === '/' ? '' : mount.prefix })
   }
 }

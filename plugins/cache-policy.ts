@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { cachePolicy, type CacheRules } from '../lib/http/cache-control.ts'
 
 /**
- * `Cache-Control` for a scope, by the final status: errors are never stored, everything else
+ * `Cache-Control` for a scope, by the final status: errors are never stored, redirects asked for anew, everything else
  * follows the rule of its media type. A route that sets the header itself keeps it.
  *
  * @throws {TypeError} where a rule is none
@@ -12,7 +12,9 @@ export default fp(async function cachePolicyPlugin (app, options: Partial<CacheR
   const policyOf = cachePolicy({ default: options.default ?? 'no-cache', types: options.types ?? {} })
 
   app.addHook('onSend', function setCacheControl (_request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void) {
-    if (reply.statusCode >= 400) reply.header('cache-control', 'no-store')
+    const status = reply.statusCode
+    if (status >= 400) reply.header('cache-control', 'no-store')
+    else if (status >= 300 && status !== 304) reply.header('cache-control', 'no-cache')
     else if (!reply.hasHeader('cache-control')) reply.header('cache-control', policyOf(typeOf(reply)))
     done(null, payload)
   })

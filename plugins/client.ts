@@ -1,6 +1,7 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { clientView, trustRanges, type ClientView } from '../lib/http/forwarded.ts'
+import { MediaError } from '../lib/errors.ts'
+import { clientView, isHost, trustRanges, type ClientView } from '../lib/http/forwarded.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,9 +28,12 @@ export interface ClientOptions {
 
 /**
  * Who asks, and how they reached us: `request.client` and `request.publicBase`, by `Forwarded`
- * (RFC 7239) and `X-Forwarded-*` from trusted proxies only.
+ * (RFC 7239) and `X-Forwarded-*` from trusted proxies only. A request that does not name one
+ * valid host is refused (RFC 9112 §3.2).
  */
 export default fp(async function client (app, options: ClientOptions) {
+  if (app.hasRequestDecorator('client')) return // a host's, registered further out
+  app.addHook('onRequest', hostRequirement())
   const isTrusted = trustRanges(options.trustedProxies ?? [])
   const publicUrl = options.publicUrl?.replace(/\/+$/, '')
 
@@ -59,3 +63,32 @@ export default fp(async function client (app, options: ClientOptions) {
     }
   })
 }, { fastify: '5.x', name: 'fastify-media-client' })
+
+/** @returns a hook that answers 400 `bad-request`; the host that was valid last is not read anew */
+function hostRequirement (): onRequestHookHandler {
+  let lastValid = ''
+  return function requireHost (request, _reply, done) {
+    const { rawHeaders, headers: { host }, httpVersionMajor, httpVersionMinor } = request.raw
+    if (httpVersionMajor !== 1 || (host === undefined && httpVersionMinor === 0)) {
+      done()
+      return
+    }
+    const named = timesNamed(rawHeaders, 'host')
+    const isValid = host === lastValid || host === '' || (host !== undefined && isHost(host))
+    if (named === 1 && isValid) {
+      lastValid = host
+      done()
+    } else {
+      done(new MediaError('bad-request', { detail: `Expected one valid host but received ${named === 1 ? 'one that is none' : named}` }))
+    }
+  }
+}
+
+function timesNamed (rawHeaders: readonly string[], field: string): number {
+  let times = 0
+  for (let place = 0; place < rawHeaders.length; place += 2) {
+    const name = rawHeaders[place] as string
+    if (name.length === field.length && name.toLowerCase() === field) times++
+  }
+  return times
+}

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { create as contentDisposition } from 'content-disposition'
@@ -37,6 +38,7 @@ declare module 'fastify' {
 
 /** `reply.deliver(representation)`: the one way out for a mount's bytes. */
 export default fp(async function conditional (app) {
+  if (app.hasReplyDecorator('deliver')) return // a host's, registered further out
   app.decorateReply('representation', null)
   app.decorateReply('deliver', deliver)
   app.addHook('onRoute', keepDeliveredHead)
@@ -68,7 +70,8 @@ function deliver (this: FastifyReply, representation: Representation, options?: 
   if (method === 'GET' && headers.range !== undefined && representation.size !== undefined && rangeApplies(headers, representation)) {
     const ranges = parseRange(headers.range, representation.size)
     if (ranges === 'unsatisfiable') throw new MediaError('range-not-satisfiable', { headers: { 'content-range': contentRange(representation.size), 'accept-ranges': 'bytes' } })
-    if (ranges !== 'whole') return sendRanges(this, representation, representation.size, ranges)
+    // Several ranges travel in one multipart body, and their coding would be taken for its own.
+    if (ranges !== 'whole' && (ranges.length === 1 || representation.encoding === undefined)) return sendRanges(this, representation, representation.size, ranges)
   }
   return representation.bytes === undefined ? openAndSend(this, representation) : this.send(representation.bytes)
 }
@@ -136,17 +139,50 @@ async function sendMultipart (reply: FastifyReply, representation: Representatio
 
 /** Opens, and makes sure that a stream is closed with the connection, whatever happens between here and there. */
 async function open (reply: FastifyReply, representation: Representation, range: ByteRange | undefined): Promise<Body> {
-  const body = await representation.open(range)
-  if (Buffer.isBuffer(body)) return exactly(body, range)
   const response = reply.raw
   const { socket } = reply.request.raw
-  if (response.destroyed || socket.destroyed) {
-    body.destroy()
-  } else {
-    response.once('close', () => body.destroy())
-    closeWith(socket, body)
+  await turnOf(response, socket)
+  if (socket.destroyed || response.destroyed) return Buffer.alloc(0) // nobody is there to take it
+  const body = await representation.open(range)
+  if (Buffer.isBuffer(body)) return exactly(body, range)
+  const stop = (): void => { body.destroy() }
+  if (socket.destroyed || response.destroyed) stop()
+  else {
+    response.once('close', stop)
+    body.once('close', () => response.off('close', stop))
   }
   return body
+}
+
+/**
+ * Settles when a pipelined response is the next to be sent, or its connection is closed. Until
+ * then nothing is opened: one packet may hold a thousand requests.
+ */
+async function turnOf (response: ServerResponse, socket: Socket): Promise<void> {
+  if (!(response instanceof ServerResponse) || response.socket !== null) return
+  await new Promise<void>(resolve => {
+    const turns = turnsOf(socket)
+    turns.add(resolve)
+    response.once('socket', () => {
+      turns.delete(resolve)
+      resolve()
+    })
+  })
+}
+
+const turnsBySocket = new WeakMap<Socket, Set<() => void>>()
+
+/** Whoever waits for a turn on a connection. One listener lets all of them go, however many wait. */
+function turnsOf (socket: Socket): Set<() => void> {
+  let turns = turnsBySocket.get(socket)
+  if (turns === undefined) {
+    const waiting = turns = new Set()
+    turnsBySocket.set(socket, turns)
+    socket.once('close', function endTurns () {
+      for (const resolve of waiting) resolve()
+    })
+  }
+  return turns
 }
 
 /** What a Content-Range promised, also where `open` gave the whole. @throws {RangeError} where it gave neither */
@@ -154,22 +190,4 @@ function exactly (bytes: Buffer, range: ByteRange | undefined): Buffer {
   if (range === undefined || bytes.length === range.end - range.start + 1) return bytes
   if (bytes.length <= range.end) throw new RangeError(`Expected ${range.end - range.start + 1} bytes to be opened but received ${bytes.length}`)
   return bytes.subarray(range.start, range.end + 1)
-}
-
-const bodiesOf = new WeakMap<Socket, Set<Readable>>()
-
-/**
- * A pipelined response whose turn never came does not learn that its connection closed: its
- * body is told by the socket itself, by one listener however many responses wait.
- */
-function closeWith (socket: Socket, body: Readable): void {
-  let bodies = bodiesOf.get(socket)
-  if (bodies === undefined) {
-    bodiesOf.set(socket, bodies = new Set())
-    socket.once('close', function closeBodies () {
-      for (const waiting of bodiesOf.get(socket) ?? []) waiting.destroy()
-    })
-  }
-  bodies.add(body)
-  body.once('close', () => bodies.delete(body))
 }

@@ -1,13 +1,12 @@
+import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { LogController, type FastifyBaseLogger, type FastifyError, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
+import { LogController, type FastifyBaseLogger, type FastifyError, type FastifyReply, type FastifyRequest, type FastifyHttpOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { representationHeaders } from '../lib/representation.ts'
 import { LazyLog } from '../lib/lazy-log.ts'
 import { failureOfStatus, MediaError, problem, type FailureCode } from '../lib/errors.ts'
 
 const PROBLEM_TYPE = 'application/problem+json'
-
-/** Headers that describe a body which is not sent: after a throw they would describe the error's. */
-const STALE_HEADERS = ['accept-ranges', 'content-disposition', 'content-encoding', 'content-length', 'content-range', 'etag', 'last-modified']
 
 /**
  * Every failure below this plugin is answered as `application/problem+json` (RFC 9457) with a
@@ -26,7 +25,7 @@ export default fp(async function errors (app) {
 export function handleError (error: FastifyError | MediaError | Error, request: FastifyRequest, reply: FastifyReply): void {
   const failure = asMediaError(error)
   logFailure(failure, error, request)
-  for (const name of STALE_HEADERS) reply.removeHeader(name)
+  for (const name of representationHeaders) reply.removeHeader(name)
   reply
     .code(failure.statusCode)
     .headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...failure.headers })
@@ -53,6 +52,18 @@ function logFailure (failure: MediaError, error: Error, request: FastifyRequest)
   else if (failure !== error) request.log.info({ code: failure.code, reason: error.message }, failure.message)
 }
 
+const waiting = new WeakSet<Socket>()
+
+/** Requests before the broken one get their answers, whole, before it gets its own. */
+function answerAfter (answer: ServerResponse, error: Error & { code?: string }, socket: Socket): void {
+  if (waiting.has(socket)) return
+  waiting.add(socket)
+  answer.once('close', function answerBroken () {
+    waiting.delete(socket)
+    handleClientError(error, socket)
+  })
+}
+
 const parserFailures: Record<string, FailureCode> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body-too-large',
@@ -65,6 +76,11 @@ const parserFailures: Record<string, FailureCode> = {
  */
 export function handleClientError (error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: ServerResponse | null }
+  if (answer !== undefined && answer !== null) {
+    answerAfter(answer, error, socket)
+    return
+  }
   const document = problem(parserFailures[error.code ?? ''] ?? 'bad-request')
   const body = JSON.stringify(document)
   if (socket.writable) {
@@ -83,5 +99,6 @@ export const serverOptions = {
   // telemetry writes one line a request, Fastify would write two
   logController: new LogController({ disableRequestLogging: true }),
   childLoggerFactory: (logger, bindings, options) => new LazyLog(logger, bindings, options) as unknown as FastifyBaseLogger,
-  return503OnClosing: false
-} satisfies FastifyServerOptions
+  return503OnClosing: false,
+  http: { requireHostHeader: false } // the client plugin requires it, and answers with a problem
+} satisfies FastifyHttpOptions<Server>

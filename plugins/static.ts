@@ -2,14 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
 import { selectCoding } from '../lib/http/accept-encoding.ts'
+import { addVary } from '../lib/http/vary.ts'
 import { listingFormat, listingJson, listingPage, type ListingView } from '../lib/listing.ts'
 import { childKey, decodePath, encodeSegment, pathBelow, type Key, type RequestPath } from '../lib/paths/request-path.ts'
 import { fallbackKey, type Fallback } from '../lib/paths/fallback.ts'
-import { RepresentationChanged, type ContentCoding, type Representation } from '../lib/representation.ts'
+import { RepresentationChanged, representationHeaders, type ContentCoding, type Representation } from '../lib/representation.ts'
 import type { Found, FoundFile, Source } from '../lib/sources/source.ts'
-
-
-
 
 /** A source as one URL prefix shows it. */
 export interface Mount {
@@ -43,6 +41,7 @@ declare module 'fastify' {
 
 /** `reply.serve(mount)`: from a request's path to a representation. */
 export default fp(async function staticFiles (app) {
+  if (app.hasReplyDecorator('serve')) return
   app.decorateRequest('mountPrefix', '')
   app.decorateReply('cacheOutcome', '')
   app.decorateReply('serve', serve)
@@ -67,7 +66,8 @@ const MAX_LOOKS = 3
 async function serveAgain (error: unknown, reply: FastifyReply, mount: Mount, path: RequestPath, looks = 1): Promise<FastifyReply> {
   if (!(error instanceof RepresentationChanged)) throw error
   if (looks === MAX_LOOKS) throw new MediaError('unavailable', { cause: error, headers: { 'retry-after': '1' } })
-  reply.code(200).removeHeader('content-range')
+  reply.code(200).representation = null
+  for (const name of representationHeaders) reply.removeHeader(name)
   try {
     return await serveFound(reply, mount, path)
   } catch (again) {
@@ -107,10 +107,8 @@ function send (reply: FastifyReply, found: FoundFile, key: Key): FastifyReply | 
 
 function select (request: FastifyRequest, found: FoundFile): Representation {
   const { encoded } = found
-  const { range, 'accept-encoding': accepted } = request.raw.headers
-  // Several ranges travel in one multipart body, and its coding would be taken for that of the whole.
-  if (encoded === undefined || range?.includes(',') === true) return found.representation
-  const coding = selectCoding(accepted, Object.keys(encoded) as ContentCoding[])
+  if (encoded === undefined) return found.representation
+  const coding = selectCoding(request.raw.headers['accept-encoding']?.toString(), Object.keys(encoded) as ContentCoding[])
   return (coding === undefined ? undefined : encoded[coding]) ?? found.representation
 }
 
@@ -138,7 +136,7 @@ function redirectToDirectory (reply: FastifyReply): FastifyReply {
   const segments = decodePath(url).split('/').slice(1).map(encodeSegment)
   const base = request.publicBase
   const target = base === undefined ? `./${segments.at(-1) ?? ''}/` : `${base}/${segments.join('/')}/`
-  return reply.redirect(target + query, 301)
+  return reply.header('content-length', '0').redirect(target + query, 301)
 }
 
 /** The most members of a directory that one listing shows. */
@@ -157,7 +155,7 @@ async function sendListing (reply: FastifyReply, mount: Mount, key: Key, assets:
     assets: `${'../'.repeat(path.split('/').length - 2)}${assets.slice(1)}`,
     url: `${request.publicBase ?? `${scheme}://${host}`}${path.split('/').map(encodeSegment).join('/')}`
   }
-  reply.header('vary', 'Accept').header('cache-control', 'no-cache')
+  reply.header('vary', addVary(reply.getHeader('vary')?.toString(), 'Accept')).header('cache-control', 'no-cache')
   if (listingFormat(request.headers.accept) === 'json') return reply.type('application/json; charset=utf-8').send(JSON.stringify(listingJson(view)))
   return reply
     .type('text/html; charset=utf-8')

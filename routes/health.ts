@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MediaError } from '../lib/errors.ts'
 
-
 const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
 /** `/health/live`: the process answers. `/health/ready`: it wants requests; it fails first on the way down. */

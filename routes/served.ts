@@ -8,6 +8,7 @@ const ALLOW = 'GET, HEAD, OPTIONS'
 /** The URLs of one mount whose bytes we send ourselves: everything below its prefix, and the prefix itself. */
 export default async function served (scope: FastifyInstance, options: { mount: Omit<Mount, 'prefix'> }): Promise<void> {
   const mount: Mount = { ...options.mount, prefix: scope.prefix }
+  if (/[:*]/.test(scope.prefix)) throw new TypeError(`Expected a prefix without parameters but received ${scope.prefix}`)
   const urls = scope.prefix === '' ? ['/*'] : ['', '/*']
   // CONNECT never arrives as a request; the other methods that Node.js reads are refused by name.
   const refused = METHODS.filter(method => !['GET', 'HEAD', 'OPTIONS', 'CONNECT'].includes(method))
@@ -21,7 +22,7 @@ export default async function served (scope: FastifyInstance, options: { mount: 
   for (const url of urls) {
     scope.route({ method: ['GET', 'HEAD'], url, handler: serveFile })
     scope.route({ method: 'OPTIONS', url, handler: tellMethods })
-    scope.route({ method: refused, url, handler: refuseMethod })
+    scope.route({ method: refused, url, handler: refuseMethod, errorHandler: refuseMethod })
   }
 
   function serveFile (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
@@ -34,6 +35,9 @@ function tellMethods (_request: FastifyRequest, reply: FastifyReply): void {
   reply.code(204).header('allow', ALLOW).send()
 }
 
-function refuseMethod (request: FastifyRequest): never {
+/** Also whatever is wrong with the request's body: it would not have been looked at. */
+function refuseMethod (...values: [FastifyRequest, ...unknown[]] | [Error, FastifyRequest, ...unknown[]]): never {
+  const request = (values[0] instanceof Error ? values[1] : values[0]) as FastifyRequest
+
   throw new MediaError('method-not-allowed', { detail: `${request.method} is not allowed here`, headers: { allow: ALLOW } })
 }

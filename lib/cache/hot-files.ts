@@ -15,8 +15,11 @@ export interface HotFileOptions {
   revalidateMs: number
 }
 
-/** What an entry costs beside its bytes: description, headers, map. Estimated, so that many empty files are bounded too. */
-const ENTRY_BYTES = 1024
+/** What is kept where nothing else is said. */
+export const hotFileDefaults: HotFileOptions = { maxFileBytes: 262_144, totalBytes: 67_108_864, maxFiles: 20_000, revalidateMs: 1000 }
+
+/** What a representation costs beside its bytes: description, headers, map. Measured, so that many empty files are bounded too. */
+const REPRESENTATION_BYTES = 1536
 
 /**
  * The files asked for last, finished in memory: descriptions of all, bytes of the small.
@@ -24,14 +27,13 @@ const ENTRY_BYTES = 1024
  */
 export class HotFiles {
   readonly #options: HotFileOptions
-  readonly #ends = new Entry('' as Key, new Map(), undefined as never, 0)
+  /** The order of use: the one unused for the longest is first, as a Set keeps the order of insertion. */
+  readonly #entries = new Set<Entry>()
+  #latest: Entry | undefined
   #bytes = 0
-  #files = 0
 
-  constructor (options: HotFileOptions) {
-    this.#options = options
-    this.#ends.next = this.#ends
-    this.#ends.previous = this.#ends
+  constructor (options: Partial<HotFileOptions> = {}) {
+    this.#options = { ...hotFileDefaults, ...options }
   }
 
   /** Bytes kept now, overhead included. */
@@ -41,7 +43,7 @@ export class HotFiles {
 
   /** Files kept now. */
   get files (): number {
-    return this.#files
+    return this.#entries.size
   }
 
   /** A source whose files are remembered here. Missing keys and directories are not. */
@@ -61,7 +63,7 @@ export class HotFiles {
     return {
       stat: key => {
         const entry = entries.get(key)
-        if (entry !== undefined && Date.now() - entry.checked < revalidateMs) {
+        if (entry !== undefined && performance.now() - entry.checked < revalidateMs) {
           this.#touch(entry)
           return entry.found
         }
@@ -76,37 +78,32 @@ export class HotFiles {
 
   /** Called by a representation that has read its bytes. */
   grow (entry: Entry, bytes: number): void {
-    if (entry.next === undefined) return // it was dropped meanwhile
+    if (!this.#entries.has(entry)) return // it was dropped meanwhile
     entry.bytes += bytes
     this.#bytes += bytes
     this.#trim()
   }
 
   drop (entry: Entry): void {
-    if (entry.next === undefined || entry.previous === undefined) return
-    entry.previous.next = entry.next
-    entry.next.previous = entry.previous
-    entry.next = entry.previous = undefined
+    if (!this.#entries.delete(entry)) return
     if (entry.entries.get(entry.key) === entry) entry.entries.delete(entry.key)
     this.#bytes -= entry.bytes
-    this.#files--
   }
 
   #remember (entries: Map<Key, Entry>, key: Key, found: Found | undefined): Found | undefined {
     const known = entries.get(key)
     if (known !== undefined && found?.kind === 'file' && known.isStill(found)) {
-      known.checked = Date.now()
+      known.checked = performance.now()
       this.#touch(known)
       return known.found
     }
     if (known !== undefined) this.drop(known)
     if (found?.kind !== 'file') return found
-    const entry = new Entry(key, entries, found, ENTRY_BYTES + key.length * 2)
+    const entry = new Entry(key, entries, found, costOf(key, found))
     entry.found = this.#kept(found, entry)
     entries.set(key, entry)
-    this.#link(entry)
+    this.#entries.add(entry)
     this.#bytes += entry.bytes
-    this.#files++
     this.#trim()
     return entry.found
   }
@@ -120,25 +117,16 @@ export class HotFiles {
   }
 
   #touch (entry: Entry): void {
-    if (this.#ends.next === entry || entry.next === undefined || entry.previous === undefined) return
-    entry.previous.next = entry.next
-    entry.next.previous = entry.previous
-    this.#link(entry)
-  }
-
-  #link (entry: Entry): void {
-    const first = this.#ends.next as Entry
-    entry.previous = this.#ends
-    entry.next = first
-    first.previous = entry
-    this.#ends.next = entry
+    if (entry === this.#latest) return
+    this.#latest = entry
+    this.#entries.delete(entry)
+    this.#entries.add(entry)
   }
 
   #trim (): void {
-    while (this.#bytes > this.#options.totalBytes || this.#files > this.#options.maxFiles) {
-      const last = this.#ends.previous as Entry
-      if (last === this.#ends) return
-      this.drop(last)
+    for (const entry of this.#entries) {
+      if (this.#bytes <= this.#options.totalBytes && this.#entries.size <= this.#options.maxFiles) return
+      this.drop(entry)
     }
   }
 }
@@ -149,10 +137,8 @@ class Entry {
   readonly entries: Map<Key, Entry>
   found: FoundFile
   bytes: number
-  checked = Date.now()
-  readonly #seen = this.checked
-  next: Entry | undefined
-  previous: Entry | undefined
+  checked = performance.now() // a clock that nobody sets back
+  readonly #seen = Date.now()
 
   constructor (key: Key, entries: Map<Key, Entry>, found: FoundFile, bytes: number) {
     this.key = key
@@ -217,6 +203,11 @@ class HotRepresentation implements Representation {
     this.#hotFiles.grow(this.#entry, bytes.length)
     return bytes
   }
+}
+
+function costOf (key: Key, { revision, encoded = {} }: FoundFile): number {
+  const representations = 1 + Object.keys(encoded).length
+  return representations * (REPRESENTATION_BYTES + key.length * 2) + revision.length
 }
 
 async function wholeOf (body: Body): Promise<Buffer> {

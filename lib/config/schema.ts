@@ -1,5 +1,7 @@
 import Type, { type Static } from 'typebox'
+import { hotFileDefaults } from '../cache/hot-files.ts'
 import { cacheRulePattern } from '../http/cache-control.ts'
+import { largeFileDefaults } from '../sources/large-files.ts'
 
 /**
  * The one truth about the configuration: types, defaults, checks, the table in
@@ -50,16 +52,16 @@ const Log = Section('What is written down', {
 })
 
 const HotFiles = Section('Small files that are asked for often, kept finished in memory', {
-  maxFileBytes: Bytes('The largest file that is kept', 262_144),
-  totalBytes: Bytes('What is kept altogether; the file unused for the longest goes first', 67_108_864),
-  maxFiles: Count('The most files that are kept', 20_000, 10_000_000),
-  revalidateMs: Milliseconds('How long a file is believed unchanged until the source is asked again', 1000)
+  maxFileBytes: Bytes('The largest file that is kept', hotFileDefaults.maxFileBytes),
+  totalBytes: Bytes('What is kept altogether; the file unused for the longest goes first', hotFileDefaults.totalBytes),
+  maxFiles: Count('The most files that are kept', hotFileDefaults.maxFiles, 10_000_000),
+  revalidateMs: Milliseconds('How long a file is believed unchanged until the source is asked again', hotFileDefaults.revalidateMs)
 })
 
 const LargeFiles = Section('Files sent from disk, chunk by chunk', {
-  poolBytes: Bytes('Buffers that files are read into, shared by all who read', 33_554_432),
-  maxDescriptors: Count('The most descriptors that stay open while nobody reads', 256, 1_000_000),
-  descriptorIdleMs: Milliseconds('How long an unread file stays open', 5000, 10)
+  poolBytes: Bytes('Buffers that files are read into, shared by all who read', largeFileDefaults.poolBytes),
+  maxDescriptors: Count('The most descriptors that stay open while nobody reads', largeFileDefaults.maxDescriptors, 1_000_000),
+  descriptorIdleMs: Milliseconds('How long an unread file stays open', largeFileDefaults.descriptorIdleMs, 10)
 })
 
 const FileSource = Type.Object({
@@ -143,8 +145,6 @@ export const Config = Type.Object({
 /** A configuration with every default in place. */
 export type Config = Static<typeof Config>
 export type MountConfig = Static<typeof Mount>
-export type CorsConfig = Static<typeof Cors>
-export type FallbackConfig = Static<typeof Fallback>
 export type SourceConfig = Config['sources'][string]
 
 /** What a person writes for a schema: whatever has a default may be left out. */

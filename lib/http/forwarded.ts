@@ -173,6 +173,11 @@ function validScheme (text: string | undefined): 'http' | 'https' | undefined {
 }
 
 /** Host and optional port (RFC 9110 §4.2), and nothing that could end a URL's authority early. */
+/** Whether a text is a host and an optional port, as `Host` carries it (RFC 9110 §7.2). */
+export function isHost (text: string): boolean {
+  return validHost(text) !== undefined
+}
+
 function validHost (text: string | undefined): string | undefined {
   return text !== undefined && /^(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(text) ? text : undefined
 }

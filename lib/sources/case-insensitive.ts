@@ -16,11 +16,20 @@ export async function matchingPath (root: string, key: string, isHidden: (name: 
   let path = root
   for (const segment of key.split('/')) {
     const names = await namesOf(path)
-    const name = names.includes(segment) ? segment : names.toSorted().find(candidate => fold(candidate) === fold(segment))
+    const name = names.includes(segment) ? segment : firstOf(names, fold(segment))
     if (name === undefined || isHidden(name)) return undefined
     path = join(path, name)
   }
   return path
+}
+
+/** The first in order of the names that fold to the same. */
+function firstOf (names: readonly string[], folded: string): string | undefined {
+  let first: string | undefined
+  for (const name of names) {
+    if (fold(name) === folded && (first === undefined || name < first)) first = name
+  }
+  return first
 }
 
 /** A directory that may be entered but not read has no other spellings to offer. */

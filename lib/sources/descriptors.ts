@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
-import { CLOCK_GRAIN_MS, openStored, type StoredFile } from './stored-file.ts'
+import { RepresentationChanged } from '../representation.ts'
+import { CLOCK_GRAIN_MS, openStored, revisionOf, type StoredFile } from './stored-file.ts'
 
 /** How many descriptors are kept, and for how long nobody has to ask for one until it is closed. */
 export interface DescriptorOptions {
@@ -19,17 +20,25 @@ export interface Lease {
 export class KeptFile {
   readonly stored: StoredFile
   readonly opened = Date.now()
+  #isClosed = false
   readonly handle: Promise<FileHandle>
   /** Known once `handle` is there, as it is to every holder of a lease. */
   fd = -1
   leases = 0
-  lastUsed = this.opened
+  lastUsed = performance.now()
   /** Whether newer content took its place: it closes with its last reader. */
   retired = false
 
   constructor (stored: StoredFile) {
     this.stored = stored
     this.handle = openStored(stored)
+  }
+
+  /** Whether it is to be closed now: true the first time. */
+  closeOnce (): boolean {
+    const isFirst = !this.#isClosed
+    this.#isClosed = true
+    return isFirst
   }
 
   /** Whether `stored` is what was opened, beyond the doubt of a coarse clock. */
@@ -60,9 +69,13 @@ export class Descriptors {
     file.leases++
     this.#trim()
     try {
-      file.fd = (await file.handle).fd
+      const handle = await file.handle
+      file.fd = handle.fd
+      // It may have been written to since it was opened: the path does not tell, the file does.
+      if (revisionOf(await handle.stat({ bigint: true })) !== stored.revision) throw new RepresentationChanged(stored.path)
     } catch (error) {
-      if (this.#files.get(stored.path) === file) this.#files.delete(stored.path)
+      this.#release(file)
+      void this.#retire(file)
       throw error
     }
     let released = false
@@ -74,6 +87,12 @@ export class Descriptors {
         this.#release(file)
       }
     }
+  }
+
+  /** Closes what nobody reads, for who needs its descriptors more. */
+  async closeUnread (): Promise<void> {
+    const unread = [...this.#files.values()].filter(file => file.leases === 0)
+    await Promise.all(unread.map(file => this.#retire(file)))
   }
 
   /** Closes what nobody reads; the rest closes with its last reader. */
@@ -100,7 +119,7 @@ export class Descriptors {
 
   #release (file: KeptFile): void {
     file.leases--
-    file.lastUsed = Date.now()
+    file.lastUsed = performance.now()
     if (file.leases > 0) return
     if (file.retired || this.#closed) void this.#retire(file)
     else this.#trim()
@@ -117,7 +136,7 @@ export class Descriptors {
   }
 
   #closeIdle (): void {
-    const since = Date.now() - this.#options.descriptorIdleMs
+    const since = performance.now() - this.#options.descriptorIdleMs
     for (const file of this.#files.values()) {
       if (file.leases === 0 && file.lastUsed <= since) void this.#retire(file)
     }
@@ -129,7 +148,7 @@ export class Descriptors {
   async #retire (file: KeptFile): Promise<void> {
     if (this.#files.get(file.stored.path) === file) this.#files.delete(file.stored.path)
     file.retired = true
-    if (file.leases === 0) await this.#close(file)
+    if (file.leases === 0 && file.closeOnce()) await this.#close(file)
   }
 
   async #close (file: KeptFile): Promise<void> {

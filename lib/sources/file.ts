@@ -6,7 +6,7 @@ import { childKey, isAskable, type Key } from '../paths/request-path.ts'
 import type { Representation } from '../representation.ts'
 import { matchingPath } from './case-insensitive.ts'
 import { fileFault, isMissing } from './file-faults.ts'
-import type { LargeFiles } from './large-files.ts'
+import { LargeFiles } from './large-files.ts'
 import { revisionOf, type StoredFile } from './stored-file.ts'
 import type { Entry, Found, FoundFile, Listing, Source } from './source.ts'
 
@@ -14,18 +14,23 @@ import type { Entry, Found, FoundFile, Listing, Source } from './source.ts'
 export interface FileSourceOptions {
   /** The directory. It must exist. */
   root: string
-  /** `inside`: links are followed while they stay below the root; `deny`: no link is followed; `follow`: wherever they lead. */
-  symlinks: 'inside' | 'deny' | 'follow'
-  /** Names with a leading dot that are shown all the same, such as `.well-known`. */
-  visibleDotNames: readonly string[]
-  /** Whether `Cat.JPG` finds `cat.jpg` where the exact name is missing. */
-  caseInsensitive: boolean
+  /** `inside`: links are followed while they stay below the root; `deny`: no link is followed; `follow`: wherever they lead. Default `inside`. */
+  symlinks?: 'inside' | 'deny' | 'follow'
+  /** Names with a leading dot that are shown all the same, such as `.well-known`. Default none. */
+  visibleDotNames?: readonly string[]
+  /** Whether `Cat.JPG` finds `cat.jpg` where the exact name is missing. Default false. */
+  caseInsensitive?: boolean
 }
 
-/** A directory of the machine as a source. */
-export async function fileSource (options: FileSourceOptions, largeFiles: LargeFiles): Promise<Source> {
+/**
+ * A directory of the machine as a source.
+ *
+ * @param largeFiles descriptors and buffers, best shared by all sources of a process
+ * @throws where the directory is not there
+ */
+export async function fileSource (options: FileSourceOptions, largeFiles = new LargeFiles()): Promise<Source> {
   await realpath(options.root) // a missing root is found now, not by the first visitor
-  const visible = new Set(options.visibleDotNames)
+  const visible = new Set(options.visibleDotNames ?? [])
 
   function isHidden (name: string): boolean {
     return name.startsWith('.') && !visible.has(name)
@@ -39,7 +44,7 @@ export async function fileSource (options: FileSourceOptions, largeFiles: LargeF
     if (root === undefined) return undefined
     let path = join(root, key)
     let real = await realPathOf(path)
-    if (real === undefined && options.caseInsensitive) {
+    if (real === undefined && options.caseInsensitive === true) {
       path = await matchingPath(root, key, isHidden) ?? path
       real = await realPathOf(path)
     }

@@ -1,3 +1,4 @@
+import { MediaError } from '../errors.ts'
 import type { ByteRange } from '../http/range.ts'
 import { RepresentationChanged, type Body } from '../representation.ts'
 import { bytesOf, chunkPart, ChunkPool, CHUNK_BYTES, readFully } from './chunk-pool.ts'
@@ -11,6 +12,9 @@ export interface LargeFileOptions extends DescriptorOptions {
   poolBytes: number
 }
 
+/** What is kept where nothing else is said. */
+export const largeFileDefaults: LargeFileOptions = { poolBytes: 33_554_432, maxDescriptors: 256, descriptorIdleMs: 5000 }
+
 /** Up to this many bytes a file is read whole, without a kept descriptor. */
 const WHOLE_BYTES = CHUNK_BYTES / 2
 
@@ -22,19 +26,31 @@ export class LargeFiles {
   readonly #pool: ChunkPool
   readonly #descriptors: Descriptors
 
-  constructor (options: LargeFileOptions) {
-    this.#pool = new ChunkPool(options.poolBytes)
-    this.#descriptors = new Descriptors(options, file => this.#pool.forgetFile(file))
+  constructor (options: Partial<LargeFileOptions> = {}) {
+    const bounds = { ...largeFileDefaults, ...options }
+    this.#pool = new ChunkPool(bounds.poolBytes)
+    this.#descriptors = new Descriptors(bounds, file => this.#pool.forgetFile(file))
   }
 
   /** The bytes of a file, or of one range of it. @throws as `openStored` */
   async open (file: StoredFile, range?: ByteRange): Promise<Body> {
     const start = range?.start ?? 0
     const end = range === undefined ? file.size : range.end + 1
-    if (file.size <= WHOLE_BYTES) return await readPart(file, start, end)
-    const lease = await this.#descriptors.acquire(file)
+    if (file.size <= WHOLE_BYTES) return await this.#withDescriptor(async () => await readPart(file, start, end))
+    const lease = await this.#withDescriptor(async () => await this.#descriptors.acquire(file))
     const slice = { lease, pool: this.#pool, start, end }
     return end - start <= SMALL_PART_BYTES ? await readSmallPart(slice) : new FileStream(slice)
+  }
+
+  /** Where descriptors have run out, those that are only kept are given up for it. */
+  async #withDescriptor<T> (action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      if (!(error instanceof MediaError) || error.code !== 'out-of-descriptors') throw error
+      await this.#descriptors.closeUnread()
+      return await action()
+    }
   }
 
   async close (): Promise<void> {

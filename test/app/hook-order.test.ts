@@ -7,7 +7,7 @@ t.test('printed routes read as the hook order', async t => {
   const served = await serveMedia(t, oneMount(root, { prefix: '/files', listing: true, cors: { origins: ['*'] } }, {}, { log: { serverTiming: true } }))
   const printed = served.app.printRoutes({ includeHooks: true, commonPrefix: false, method: 'GET' })
   const mount = printed.slice(printed.indexOf('/files'))
-  t.match(mount, /\(onRequest\) \["logRequest\(\)","startTimer\(\)","handleCors\(\)"\]/, 'preflights are answered before anyone is asked who they are')
+  t.match(mount, /\(onRequest\) \["logRequest\(\)","startTimer\(\)","requireHost\(\)","handleCors\(\)"\]/, 'preflights are answered before anyone is asked who they are')
   t.match(mount, /\(onSend\) \["addServerTiming\(\)","setSecurityHeaders\(\)","setCacheControl\(\)","tagText\(\)"\]/)
   t.notMatch(printed, /anonymous/, 'every hook is named')
 })
