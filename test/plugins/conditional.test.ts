@@ -3,6 +3,7 @@ import t from 'tap'
 import conditional from '../../plugins/conditional.ts'
 import errors from '../../plugins/errors.ts'
 import type { Representation } from '../../lib/representation.ts'
+import { eventually } from '../helpers/process.ts'
 import { ask, serve, type Answer, type Served, type Test } from '../helpers/app.ts'
 
 const content = Buffer.from('0123456789abcdefghijklmnopqrstuvwxyz')
@@ -181,6 +182,22 @@ t.test('several ranges come as multipart/byteranges, with the length announced',
   }
 })
 
+t.test('many parts that are streams raise no warning', async t => {
+  const warnings: string[] = []
+  const listen = (warning: Error): void => { warnings.push(warning.message) }
+  process.on('warning', listen)
+  const served = await delivering(t)
+  const answer = await ask(served, '/', { headers: { range: Array.from({ length: 17 }, (_, n) => `${n * 2}-${n * 2}`).join(',').replace(/^/, 'bytes=') } })
+  t.equal(answer.status, 206)
+  await new Promise(resolve => setImmediate(resolve))
+  process.off('warning', listen)
+  t.same(warnings, [])
+})
+
+t.test('several ranges of a coded representation are the whole of it', async t => {
+  t.match(await ask(await delivering(t, { encoding: 'gzip' }), '/', { headers: { range: 'bytes=0-1,4-5' } }), { status: 200, headers: { 'content-encoding': 'gzip', 'content-length': '36' } })
+})
+
 t.test('a second part that cannot be opened breaks the connection', async t => {
   let opened = 0
   const served = await delivering(t, { open: range => { if (++opened > 1) throw new Error('gone'); return content.subarray(range?.start, (range?.end ?? 0) + 1) } })
@@ -219,16 +236,28 @@ t.test('a download is saved under its name, whatever is in it', async t => {
   t.match(answer.headers['content-disposition'], /^attachment; filename="Gr.*e \\"1\\"\.txt"; filename\*=UTF-8''Gr%C3%BC%C3%9Fe%20%221%22\.txt$/)
 })
 
-t.test('a stream opened for a client that has gone is closed', async t => {
+t.test('nothing is opened for a client that has gone, and what was opened meanwhile is closed', async t => {
   let stream: Readable | undefined
+  let opens = 0
   const served = await serve(t, async app => {
     await app.register(conditional)
     app.get('/', async (_request, reply) => {
       reply.raw.destroy()
       await new Promise(resolve => setImmediate(resolve))
-      return await reply.deliver({ type: 'text/plain', open: () => { stream = new Readable({ read () {} }); return stream } })
+      return await reply.deliver({ type: 'text/plain', open: () => { opens++; return content } })
     })
+    app.get('/meanwhile', async (_request, reply) => await reply.deliver({
+      type: 'text/plain',
+      open: async () => {
+        reply.raw.destroy()
+        await new Promise(resolve => setImmediate(resolve))
+        stream = new Readable({ read () {} })
+        return stream
+      }
+    }))
   })
   await t.rejects(ask(served, '/'))
-  t.equal(stream?.destroyed, true)
+  t.equal(opens, 0)
+  await t.rejects(ask(served, '/meanwhile'))
+  t.ok(await eventually(() => stream?.destroyed === true))
 })

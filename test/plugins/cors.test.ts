@@ -39,6 +39,21 @@ t.test('Origin and Accept-Encoding vary together', async t => {
   t.equal((await ask(served, '/a.css')).headers.vary, 'Origin, Accept-Encoding')
 })
 
+t.test('a listing varies by origin too', async t => {
+  const served = await serveMedia(t, oneMount(await scratch(t, { 'd/a.txt': 'a' }), { listing: true, cors: { origins: ['https://a.example'] } }))
+  for (const origin of ['https://a.example', 'https://evil.example']) t.equal((await ask(served, '/d/', { headers: { origin } })).headers.vary, 'Origin, Accept')
+})
+
+t.test('a preflight is answered before anyone is asked who they are', async t => {
+  const served = await serve(t, async app => {
+    await app.register(cors, { origins: ['https://a.example'] })
+    app.addHook('onRequest', async () => { throw Object.assign(new Error('who?'), { statusCode: 401 }) })
+    app.get('/', async () => 'hello')
+  })
+  t.equal((await ask(served, '/', { method: 'OPTIONS', headers: preflight })).status, 204)
+  t.match(await ask(served, '/', { headers: { origin: 'https://a.example' } }), { status: 401, headers: { 'access-control-allow-origin': 'https://a.example' } })
+})
+
 t.test('each mount has its own policy', async t => {
   const root = await scratch(t, { 'a.txt': 'a' })
   const served = await serveMedia(t, { sources: { files: { driver: 'file', root } }, mounts: [{ prefix: '/open', source: 'files', cors: { origins: ['*'] } }, { prefix: '/closed', source: 'files', resourcePolicy: 'same-origin' }] })

@@ -119,6 +119,7 @@ t.test('other methods are 405 with Allow, whatever they carry; OPTIONS tells', a
   }
   t.match(await ask(served, '/files/a.txt', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{broken' }), { status: 405 })
   t.match(await ask(served, '/files', { method: 'DELETE' }), { status: 405 })
+  t.match(await ask(served, '/files/a.txt', { method: 'POST', headers: { 'content-type': ';;' }, body: 'x' }), { status: 405, headers: { allow: 'GET, HEAD, OPTIONS' } }, 'also where the body is malformed')
   t.match(await ask(served, '/files/a.txt', { method: 'OPTIONS' }), { status: 204, headers: { allow: 'GET, HEAD, OPTIONS' } })
 })
 
@@ -136,7 +137,7 @@ t.test('stored codings are sent to those who accept them', async t => {
   t.match(await ask(served, '/a.css', { headers: { 'accept-encoding': 'br', 'if-none-match': br.headers.etag as string } }), { status: 304, headers: { vary: 'Accept-Encoding' } })
   t.equal((await ask(served, '/a.css', { headers: { 'accept-encoding': 'br', 'if-none-match': plain.headers.etag as string } })).status, 200)
   t.match((await ask(served, '/a.css', { headers: { 'accept-encoding': 'br', range: 'bytes=0-4' } })).headers, { 'content-encoding': 'br', 'content-range': /^bytes 0-4\// }, 'one range is of the stored coding')
-  t.match((await ask(served, '/a.css', { headers: { 'accept-encoding': 'br', range: 'bytes=0-4,9-9' } })).headers, { 'content-encoding': undefined, 'content-type': /^multipart/ }, 'several are of the plain bytes')
+  t.match((await ask(served, '/a.css', { headers: { 'accept-encoding': 'br', range: 'bytes=0-4,9-9' } })).headers, { 'content-encoding': 'br', 'content-type': 'text/css; charset=utf-8', 'content-range': undefined }, 'several are the whole of it')
   t.match((await ask(served, '/logo.svgz')).headers, { 'content-type': 'image/svg+xml', 'content-encoding': 'gzip' })
   t.equal((await ask(served, '/b.css', { headers: { 'accept-encoding': 'br' } })).headers['content-encoding'], undefined)
   const off = await serveMedia(t, oneMount(root, { precompressed: false }))
@@ -201,6 +202,45 @@ t.test('a file that changes between two looks is sent as it is now', async t => 
     await rm(join(root, name))
     t.ok(await eventually(async () => (await ask(served, `/${name}`)).status === 404), 'and gone when it is gone')
   }
+})
+
+t.test('a second look leaves nothing of the first in the headers', async t => {
+  const root = await scratch(t, { 'z.css': 'body{}'.repeat(20), 'z.css.gz': 'zip', 'large.bin': Buffer.alloc(600_000) })
+  const served = await serveMedia(t, oneMount(root))
+  await ask(served, '/z.css', { method: 'HEAD', headers: { 'accept-encoding': 'gzip' } })
+  await rm(join(root, 'z.css.gz'))
+  t.match(await ask(served, '/z.css', { headers: { 'accept-encoding': 'gzip' } }), { status: 200, text: 'body{}'.repeat(20), headers: { 'content-encoding': undefined, 'content-length': '120' } })
+  await ask(served, '/large.bin', { method: 'HEAD' })
+  await rm(join(root, 'large.bin'))
+  await mkdir(join(root, 'large.bin'))
+  t.match(await ask(served, '/large.bin'), { status: 301, headers: { etag: undefined, 'content-type': undefined, 'accept-ranges': undefined, 'cache-control': 'no-cache' } })
+})
+
+t.test('a file that was written to since it was opened is looked at anew', async t => {
+  const root = await scratch(t, { 'large.bin': Buffer.alloc(1_500_000, 'a') })
+  const served = await serveMedia(t, oneMount(root))
+  const first = await ask(served, '/large.bin', { headers: { range: 'bytes=0-9' } })
+  await writeFile(join(root, 'large.bin'), Buffer.alloc(1_500_000, 'b'))
+  const second = await ask(served, '/large.bin')
+  t.equal(second.status, 200)
+  t.ok(second.body.equals(Buffer.alloc(1_500_000, 'b')))
+  t.not(second.headers.etag, first.headers.etag)
+  await truncate(join(root, 'large.bin'), 1000)
+  t.equal((await ask(served, '/large.bin', { headers: { range: 'bytes=1000000-1000009' } })).status, 416, 'nor is a shrunk one a fault of ours')
+})
+
+t.test('a redirect is asked for anew, and its HEAD agrees with it', async t => {
+  const served = await serveMedia(t, oneMount(await scratch(t, { 'd/index.html': '' }), { cache: { default: '30d immutable' } }))
+  const [get, head] = [await ask(served, '/d'), await ask(served, '/d', { method: 'HEAD' })]
+  t.match(get, { status: 301, headers: { 'cache-control': 'no-cache', 'content-length': '0' } })
+  t.same({ ...head.headers, date: '' }, { ...get.headers, date: '' })
+})
+
+t.test('a prefix with parameters is refused at the start', async t => {
+  const root = await scratch(t)
+  const app = fastify()
+  app.register(media, { ...oneMount(root), prefix: '/:tenant' })
+  await t.rejects(async () => await app.ready(), /Expected a prefix without parameters/)
 })
 
 t.test('a file that shrinks while it is sent ends in a broken connection', async t => {
