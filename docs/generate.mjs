@@ -98,7 +98,7 @@ export function errorsPage () {
 
 ${GENERATED.replace('schema', 'table in `lib/errors.ts`')}
 
-Every failure is answered as \`application/problem+json\` (RFC 9457) with \`Cache-Control: no-store\`. Its \`code\` stays the same from release to release; \`title\` and \`detail\` are for people, and never hold a path of the machine. \`requestId\` leads to the line in the log that tells the cause.
+Every failure is answered as \`application/problem+json\` (RFC 9457) with \`Cache-Control: no-store\`. Its \`code\` stays the same from release to release; \`title\` and \`detail\` are for people, and never hold a path of the machine. \`requestId\` leads to the line in the log that tells the cause. \`Expect\` with anything but \`100-continue\` is refused by Node.js itself, with an empty 417.
 
 \`\`\`json
 ${JSON.stringify(problem('not-found', { requestId: 'req-1' }), null, 2)}

@@ -1,12 +1,15 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Ajv } from 'ajv'
 import t from 'tap'
 import { parse } from 'yaml'
 import { loadConfig } from '../../lib/config/load.ts'
+import { resolveConfig } from '../../lib/config/resolve.ts'
 import { Config } from '../../lib/config/schema.ts'
 import { advice, failures } from '../../lib/errors.ts'
 import { root } from '../cli/process.ts'
+import { scratch } from '../helpers/app.ts'
 
 interface Generator {
   generatedFiles: () => Record<string, string>
@@ -63,4 +66,20 @@ t.test('the example configuration holds, for the server and for an editor', asyn
   t.equal(validate(parse(text)), true, JSON.stringify(validate.errors))
   t.equal(validate({}), true, 'what has a default may be left out')
   for (const wrong of [{ mount: [] }, { mounts: [{}] }, { sources: { a: { driver: 'flie', root: '/' } } }, { server: { port: 'http' } }]) t.equal(validate(wrong), false)
+})
+
+t.test('the README\'s configuration holds, and so does its program', async t => {
+  const readme = readFileSync('README.md', 'utf8')
+  const directory = await scratch(t, { 'pictures/a.txt': 'a', 'archive/b.txt': 'b', 'site/index.html': 'i' })
+  const yaml = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  t.ok(yaml.split('\n').length <= 26, 'about twenty lines')
+  writeFileSync(join(directory, 'media.config.yaml'), yaml)
+  const { config } = await loadConfig({ cwd: directory, environment: { ARCHIVE_DIR: join(directory, 'archive') }, fallback: {} })
+  t.equal(config.mounts.length, 2)
+  const program = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  const options = /app\.register\(media, (\{[\s\S]*?\n\})\)/.exec(program)?.[1] ?? ''
+  const written = parse(options.replaceAll(/'/g, '"')) as Record<string, unknown>
+  t.equal(written.prefix, '/media')
+  const { prefix: _prefix, ...inline } = written
+  t.ok(await resolveConfig(inline, { base: directory }))
 })

@@ -10,6 +10,8 @@ t.test('printed routes read as the hook order', async t => {
   t.match(mount, /\(onRequest\) \["logRequest\(\)","startTimer\(\)","requireHost\(\)","handleCors\(\)"\]/, 'preflights are answered before anyone is asked who they are')
   t.match(mount, /\(onSend\) \["addServerTiming\(\)","setSecurityHeaders\(\)","setCacheControl\(\)","tagText\(\)"\]/)
   t.notMatch(printed, /anonymous/, 'every hook is named')
+  const page = readFileSync('docs/life-of-a-request.md', 'utf8')
+  for (const [, name] of mount.matchAll(/"(\w+)\(\)"/g)) t.match(page, `\`${name}\``, `docs/life-of-a-request.md tells of ${name}`)
 })
 
 t.test('the root app reads as a list', t => {
