@@ -9,7 +9,8 @@ t.test('with few descriptors many large files are served one after another', asy
   const names = Array.from({ length: 120 }, (_, n) => `f${n}.bin`)
   const root = await scratch(t, Object.fromEntries(names.map(name => [name, Buffer.alloc(300_000, name)])))
   await chmod(root, 0o755)
-  const server = spawn('sh', ['-c', `ulimit -n 96; exec "${process.execPath}" dist/cli/main.js serve "${root}"`], { env: { ...process.env, PORT: '0', HOST: '127.0.0.1', NODE_OPTIONS: '' } })
+  const server = spawn('sh', ['-c', `ulimit -n 96; exec "${process.execPath}" dist/cli/main.js serve "${root}"`], { env: { ...process.env, PORT: '0', HOST: '127.0.0.1' } })
+  const ended = new Promise(resolve => server.once('exit', resolve))
   t.teardown(() => server.kill('SIGKILL'))
   let output = ''
   for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk: Buffer) => { output += chunk.toString() })
@@ -18,4 +19,6 @@ t.test('with few descriptors many large files are served one after another', asy
   const statuses = new Set<number>()
   for (const name of names) statuses.add((await ask({ port: port() }, `/${name}`)).status)
   t.same([...statuses], [200])
+  server.kill('SIGINT')
+  await ended
 })

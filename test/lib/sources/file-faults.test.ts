@@ -30,23 +30,24 @@ t.test('a permission fault tells owner and mode of the path, or of what of it ca
 })
 
 t.test('directories and files that the process may not enter or open are forbidden', async t => {
-  const root = await scratch(t, { 'closed/a.txt': 'a', 'closed.txt': 'a', 'big.bin': Buffer.alloc(600_000), 'unlisted/a.txt': 'a' })
+  const root = await scratch(t, { 'closed/a.txt': 'a', 'closed.txt': 'a', 'big.bin': Buffer.alloc(600_000), 'unlisted/a.txt': 'a', 'unsearched/a.txt': 'a' })
   await mkdir(join(root, 'plain'))
   await writeFile(join(root, 'plain', 'b.txt'), 'b')
   await chmod(root, 0o755)
-  for (const [name, mode] of [['closed', 0o700], ['closed.txt', 0o600], ['big.bin', 0o600], ['unlisted', 0o711]] as const) await chmod(join(root, name), mode)
+  for (const [name, mode] of [['closed', 0o700], ['closed.txt', 0o600], ['big.bin', 0o600], ['unlisted', 0o711], ['unsearched', 0o744]] as const) await chmod(join(root, name), mode)
   const largeFiles = new LargeFiles({ poolBytes: 1_000_000, maxDescriptors: 2, descriptorIdleMs: 50 })
   const options = { root, symlinks: 'inside', visibleDotNames: [], caseInsensitive: false } as const
   const [source, folding] = [await fileSource(options, largeFiles), await fileSource({ ...options, caseInsensitive: true }, largeFiles)]
   const isRoot = process.geteuid?.() === 0
   if (isRoot) process.seteuid?.(NOBODY) // the root user is refused nothing
-  else for (const name of ['closed', 'closed.txt', 'big.bin', 'unlisted']) await chmod(join(root, name), name === 'unlisted' ? 0o111 : 0)
+  else for (const [name, mode] of [['closed', 0], ['closed.txt', 0], ['big.bin', 0], ['unlisted', 0o111], ['unsearched', 0o444]] as const) await chmod(join(root, name), mode)
   try {
     await t.rejects(async () => await source.stat(key('closed/a.txt')), { code: 'forbidden' })
     await t.rejects(async () => await folding.stat(key('closed/A.txt')), { code: 'forbidden' })
     await t.rejects(source.list(key('unlisted'), 10), { code: 'forbidden' })
     t.equal(await folding.stat(key('unlisted/x.txt')), undefined, 'no other spelling can be looked for')
     t.ok(await folding.stat(key('unlisted/a.txt')))
+    t.same(await source.list(key('unsearched'), 10), { entries: [], truncated: false }, 'members that cannot be looked at are left out')
     for (const name of ['closed.txt', 'big.bin']) {
       // access(2) asks for the real user, who is still root here: then opening is what is refused.
       await t.rejects(async () => {
@@ -57,7 +58,7 @@ t.test('directories and files that the process may not enter or open are forbidd
     t.ok(await source.stat(key('plain/b.txt')), 'the rest is served')
   } finally {
     if (isRoot) process.seteuid?.(0)
-    else for (const name of ['closed', 'unlisted']) await chmod(join(root, name), 0o700)
+    else for (const name of ['closed', 'unlisted', 'unsearched']) await chmod(join(root, name), 0o700)
     await largeFiles.close()
   }
 })
