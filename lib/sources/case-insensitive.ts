@@ -39,7 +39,7 @@ async function namesOf (path: string): Promise<string[]> {
   } catch (error) {
     const fault = await fileFault(error, path)
     if (fault.code === 'not-found' || fault.code === 'forbidden') return []
-    /* c8 ignore next -- descriptors ran out, or the disk failed: no test can make either here */
+    /* c8 ignore next 2 -- descriptors ran out, or the disk failed: no test can make either here */
     throw fault
   }
 }
