@@ -54,7 +54,10 @@ async function main () {
   console.log(`${commands[0]}: listing and ${picture} came`)
 
   const tests = start(commands[1], { FORCE_COLOR: '0' })
-  if (await tests.done !== 0) throw new Error(`${commands[1]} failed:\n${tests.output.slice(-6000)}`)
+  if (await tests.done !== 0) {
+    const faults = tests.output.split('\n').flatMap((line, place, lines) => /^ *not ok/.test(line) ? lines.slice(place, place + 25) : [])
+    throw new Error(`${commands[1]} failed:\n${faults.slice(0, 200).join('\n')}\n${tests.output.slice(-1000)}`)
+  }
   console.log(`${commands[1]}: passed`)
 }
 
