@@ -6,8 +6,6 @@ import t from 'tap'
 import { ask, scratch } from '../helpers/app.ts'
 import { eventually } from '../helpers/process.ts'
 
-const NOBODY = 65_534
-
 t.test('EACCES is 403, and logged as a permission fault with owner and mode', async t => {
   const root = await scratch(t, { 'ok.txt': 'ok', 'closed.txt': 'closed', 'closed/a.txt': 'a', 'closed/index.html': 'i', 'a.css': 'x'.repeat(99), 'a.css.gz': 'z' })
   await chmod(root, 0o755)
@@ -20,7 +18,7 @@ t.test('EACCES is 403, and logged as a permission fault with owner and mode', as
   if (!isRoot) for (const [name, mode] of [['closed.txt', 0], ['a.css.gz', 0], ['closed', 0], ['unlisted', 0o111]] as const) await chmod(join(root, name), mode)
   const config = join(root, 'media.config.json')
   await writeFile(config, JSON.stringify({ sources: { files: { driver: 'file', root } }, mounts: [{ source: 'files', listing: true }] }))
-  const server = spawn(process.execPath, ['dist/cli/main.js', 'serve', '--config', config], { env: { ...process.env, PORT: '0', HOST: '127.0.0.1', NODE_OPTIONS: '' }, ...(isRoot ? { uid: NOBODY, gid: NOBODY } : {}) })
+  const server = spawn(process.execPath, ['test/helpers/unprivileged.mjs', config], { env: { ...process.env, PORT: '0', HOST: '127.0.0.1', NODE_OPTIONS: '' } })
   t.teardown(async () => {
     if (!isRoot) for (const name of ['closed', 'unlisted']) await chmod(join(root, name), 0o700)
     server.kill('SIGKILL')
