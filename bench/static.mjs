@@ -15,8 +15,8 @@ import { printOurs, printStatic } from './static/print.mjs'
 
 const isQuick = process.argv.includes('--quick')
 const plan = isQuick
-  ? { isQuick, rounds: 1, ms: 350, longMs: 750, warmMs: 900, touchMs: 100, memoryMs: 1600, starts: 3 }
-  : { isQuick, rounds: 5, ms: 800, longMs: 2000, warmMs: 1500, touchMs: 100, memoryMs: 8000, starts: 5 }
+  ? { isQuick, rounds: 1, leadMs: 0, ms: 350, longMs: 750, warmMs: 900, touchMs: 100, memoryMs: 1600, starts: 3 }
+  : { isQuick, rounds: 4, leadMs: 700, ms: 800, longMs: 2000, warmMs: 1500, touchMs: 100, memoryMs: 8000, starts: 5 }
 
 const programs = requirePrograms({ nginx: 'nginx', caddy: 'caddy', wrk: 'wrk' })
 const started = performance.now()

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { destination } from 'pino'
 
 /** Lines are handed on together when this many characters are there, or after {@link DELAY_MS}. */
-const BATCH_LENGTH = 8192
+const BATCH_LENGTH = 65_536
 const DELAY_MS = 1000
 
 /** What may wait to be written; lines beyond it are dropped. Against a full disk, or a pipe that nobody reads. */

@@ -12,8 +12,8 @@ t.test('lines are handed on together: when there are many, after a while, and at
   output.write('one\n')
   t.equal(await text(), '')
   t.ok(await eventually(async () => await text() === 'one\n'), 'after a second')
-  output.write(`${'x'.repeat(10_000)}\n`)
-  t.ok(await eventually(async () => (await text()).length === 10_005), 'at once, being many')
+  output.write(`${'x'.repeat(70_000)}\n`)
+  t.ok(await eventually(async () => (await text()).length === 70_005), 'at once, being many')
   output.handOn()
   output.write('last\n')
   await output.end()
@@ -24,7 +24,7 @@ t.test('a disk that is full is told once, survived, and does not hold up the end
   const faults: string[] = []
   const output = await openLogOutput('/dev/full', error => faults.push((error as NodeJS.ErrnoException).code ?? ''))
   for (let n = 0; n < 3; n++) {
-    output.write(`${'x'.repeat(9000)}\n`)
+    output.write(`${'x'.repeat(70_000)}\n`)
     await eventually(() => faults.length > 0)
   }
   await output.end()
