@@ -68,7 +68,7 @@ t.test('the package holds what its manifest names, types first, and nothing of t
   const files = (await readdir(installed, { recursive: true })).filter(name => !name.startsWith('dist'))
   t.ok(files.includes('web/listing.css'))
   t.ok(files.some(name => name.startsWith('examples/media/')))
-  t.notOk(files.some(name => /test|bench|node_modules|\.env|\.ts$/.test(name)), files.join(' '))
+  t.notOk(files.some(name => /^(?:test|bench)\/|node_modules|\.env|\.ts$/.test(name)), files.join(' '))
   for (const [subpath, target] of Object.entries(manifest.exports)) {
     if (typeof target === 'string') t.ok(await readFile(join(installed, target)), subpath)
     else {
