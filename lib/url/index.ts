@@ -1,0 +1,201 @@
+import type { OperationName, ValueOf } from '../transform/operations.ts'
+import type { Values } from '../transform/transform.ts'
+import { formatIpx } from './ipx.ts'
+import { formatQuery } from './query.ts'
+import { encode } from './spelling.ts'
+
+export type { OperationName, ValueOf, Values }
+
+/** How and from where pictures are asked for. */
+export interface UrlOptions {
+  /** What comes before the path: an origin, a mount's prefix, or both. */
+  base?: string
+  /** `query` by default. */
+  grammar?: 'query' | 'ipx'
+  /** Where the grammar `ipx` begins below the base: `/_ipx` by default. */
+  ipxPrefix?: string
+}
+
+/** What {@link ImageUrl.resize} takes. */
+export interface Resize {
+  width?: number
+  height?: number
+  aspectRatio?: number
+  fit?: ValueOf<'fit'>
+  /** Whether a small original is enlarged. */
+  enlarge?: boolean
+  /** What stays where something is cut. */
+  position?: ValueOf<'position'>
+  /** The place that stays in sight, from 0 (left, top) to 1. */
+  focus?: { x: number, y: number }
+  zoom?: number
+  /** Pixels of the screen to one of the page. */
+  dpr?: number
+  kernel?: ValueOf<'kernel'>
+}
+
+/** A region in pixels, or in fractions of the picture where no number is above 1. */
+export interface Region {
+  left: number
+  top: number
+  width: number
+  height: number
+}
+
+/** What a `<picture>` is made of. */
+export interface PictureSources {
+  sources: Array<{ type: string, srcset: string, sizes?: string }>
+  /** For browsers that know none of the types. */
+  img: { src: string, srcset: string, sizes?: string }
+}
+
+interface State {
+  readonly path: string
+  readonly options: Readonly<UrlOptions>
+  readonly values: Values
+  readonly preset?: string
+  readonly download?: string
+}
+
+/** The URL of a picture, or of a variant of it. Each method gives another one, and leaves this as it is. */
+export class ImageUrl {
+  readonly #state: State
+
+  /** @param state how far it is known; use {@link url} */
+  constructor (state: State) {
+    this.#state = state
+  }
+
+  /** The size, and how the picture is brought to it. */
+  resize ({ width, height, aspectRatio, focus, ...rest }: Resize): ImageUrl {
+    return this.#with({ w: width, h: height, ar: aspectRatio, fx: focus?.x, fy: focus?.y, ...rest })
+  }
+
+  /** Cuts a region out before anything is resized. */
+  crop ({ left, top, width, height }: Region): ImageUrl {
+    return this.#with({ rect: [left, top, width, height] })
+  }
+
+  /** The format; `auto` is the best that the browser accepts. */
+  format (format: ValueOf<'f'>): ImageUrl {
+    return this.#with({ f: format })
+  }
+
+  /** Quality from 1 to 100; `auto` is the lowest that looks alike. */
+  quality (quality: ValueOf<'q'>): ImageUrl {
+    return this.#with({ q: quality })
+  }
+
+  /** @param sigma of a Gaussian, in pixels */
+  blur (sigma: number): ImageUrl {
+    return this.#with({ blur: sigma })
+  }
+
+  /** @param amount from 0 to 100 */
+  sharpen (amount: number): ImageUrl {
+    return this.#with({ sharp: [amount] })
+  }
+
+  /** @param degrees clockwise */
+  rotate (degrees: number): ImageUrl {
+    return this.#with({ rot: degrees })
+  }
+
+  /** Left to right (`h`), top to bottom (`v`), or both. */
+  flip (direction: ValueOf<'flip'>): ImageUrl {
+    return this.#with({ flip: direction })
+  }
+
+  /** What shows where the picture does not. */
+  background (colour: string): ImageUrl {
+    return this.#with({ bg: colour.replace('#', '') })
+  }
+
+  greyscale (): ImageUrl {
+    return this.#with({ greyscale: true })
+  }
+
+  /** Any operation of `docs/transforms.md` by its name; `undefined` takes it away. */
+  set<N extends OperationName> (name: N, value: ValueOf<N> | undefined): ImageUrl {
+    return new ImageUrl({ ...this.#state, values: { ...this.#state.values, [name]: value } })
+  }
+
+  /** A transform of the server's configuration; what is set beside it goes before what it says. */
+  preset (name: string): ImageUrl {
+    return new ImageUrl({ ...this.#state, preset: name })
+  }
+
+  /** To be saved instead of shown. @param name to save it under; without it, its own */
+  download (name = ''): ImageUrl {
+    return new ImageUrl({ ...this.#state, download: name })
+  }
+
+  /** The URL of facts about the original, as JSON. */
+  info (): string {
+    return write({ path: this.#state.path, options: this.#state.options, values: {} }, true)
+  }
+
+  toString (): string {
+    return write(this.#state, false)
+  }
+
+  toJSON (): string {
+    return this.toString()
+  }
+
+  /**
+   * The `srcset` for several widths in pixels, or for several pixel densities. A height that
+   * is set keeps its proportion to the width that is set.
+   *
+   * @example url('/cat.jpg').srcset([320, 640]) // '/cat.jpg?w=320 320w, /cat.jpg?w=640 640w'
+   */
+  srcset (sizes: readonly number[] | { densities: readonly number[] }): string {
+    if ('densities' in sizes) return sizes.densities.map(density => `${this.#with({ dpr: density }).toString()} ${density}x`).join(', ')
+    return sizes.map(width => `${this.#at(width).toString()} ${width}w`).join(', ')
+  }
+
+  /**
+   * What a `<picture>` is made of: a source for each format, and an image for the rest, in the
+   * format that is set or that of the original.
+   */
+  sources ({ widths, formats, sizes }: { widths: readonly number[], formats: ReadonlyArray<Exclude<ValueOf<'f'>, 'auto'>>, sizes?: string }): PictureSources {
+    const told = sizes === undefined ? {} : { sizes }
+    return {
+      sources: formats.map(format => ({ type: `image/${format}`, srcset: this.format(format).srcset(widths), ...told })),
+      img: { src: (widths.length > 0 ? this.#at(Math.max(...widths)) : this).toString(), srcset: this.srcset(widths), ...told }
+    }
+  }
+
+  #at (width: number): ImageUrl {
+    const { w, h } = this.#state.values
+    return this.#with({ w: width, ...w === undefined || h === undefined ? {} : { h: Math.max(1, Math.round(h * width / w)) } })
+  }
+
+  #with (values: Values): ImageUrl {
+    const told = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+    return new ImageUrl({ ...this.#state, values: { ...this.#state.values, ...told } })
+  }
+}
+
+/**
+ * The URL of a picture, to be told what is asked of it. Runs in browsers, and needs nothing.
+ *
+ * @param path that of the file, as it is named: not percent-encoded
+ * @throws {TypeError} for a path with dot segments, which no server is asked for
+ * @throws {URIError} where the path, or a text, holds half a character
+ * @example url('/photos/cat.jpg').resize({ width: 320 }).format('auto').toString() // '/photos/cat.jpg?w=320&f=auto'
+ */
+export function url (path: string, options: UrlOptions = {}): ImageUrl {
+  if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(path)) throw new TypeError(`Expected a path without dot segments, received ${path}`)
+  return new ImageUrl({ path, options: { ...options }, values: {} })
+}
+
+function write ({ path, options, values, preset, download }: State, info: boolean): string {
+  const { base = '', grammar = 'query', ipxPrefix = '/_ipx' } = options
+  const asked = { values, info, ...preset === undefined ? {} : { preset }, ...download === undefined ? {} : { download } }
+  const start = base.endsWith('/') ? base.slice(0, -1) : base
+  const file = `/${path.replace(/^\//, '').split('/').map(encode).join('/')}`
+  if (grammar === 'ipx') return `${start}${ipxPrefix}/${formatIpx(asked)}${file}`
+  const query = formatQuery(asked)
+  return `${start}${file}${query === '' ? '' : `?${query}`}`
+}
