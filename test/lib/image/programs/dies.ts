@@ -1,0 +1,2 @@
+/** A worker that ends before it says hello. */
+process.stderr.write('cannot find a shared library\n')

@@ -1,0 +1,2 @@
+/** A worker that never says hello, nor ends. */
+setInterval(() => {}, 1000)
