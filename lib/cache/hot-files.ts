@@ -13,10 +13,12 @@ export interface HotFileOptions {
   maxFiles: number
   /** Milliseconds between two looks at the source, per file that is asked for. */
   revalidateMs: number
+  /** Milliseconds after that in which the old answer is given while the source is asked: for sources that answer slowly. */
+  staleMs: number
 }
 
 /** What is kept where nothing else is said. */
-export const hotFileDefaults: HotFileOptions = { maxFileBytes: 262_144, totalBytes: 67_108_864, maxFiles: 20_000, revalidateMs: 1000 }
+export const hotFileDefaults: HotFileOptions = { maxFileBytes: 262_144, totalBytes: 67_108_864, maxFiles: 20_000, revalidateMs: 1000, staleMs: 0 }
 
 /** What a representation costs beside its bytes: description, headers, map. Measured, so that many empty files are bounded too. */
 const REPRESENTATION_BYTES = 1536
@@ -50,7 +52,7 @@ export class HotFiles {
   over (source: Source): Source {
     const entries = new Map<Key, Entry>()
     const lookups = new Map<Key, Promise<Found | undefined>>()
-    const revalidateMs = this.#options.revalidateMs
+    const { revalidateMs, staleMs } = this.#options
 
     const lookUp = async (key: Key): Promise<Found | undefined> => {
       try {
@@ -69,7 +71,9 @@ export class HotFiles {
         }
         let lookup = lookups.get(key)
         if (lookup === undefined) lookups.set(key, lookup = lookUp(key))
-        return lookup
+        if (entry === undefined || staleMs === 0 || performance.now() - entry.checked >= revalidateMs + staleMs) return lookup
+        lookup.catch(() => {}) // the next who asks is told
+        return entry.found
       },
       list: async (key, limit) => await source.list(key, limit),
       close: async () => await source.close()
@@ -161,6 +165,7 @@ class HotRepresentation implements Representation {
   readonly lastModified
   readonly encoding
   readonly vary
+  readonly stored
   bytes: Buffer | undefined
   cacheOutcome: string
   readonly #source: Representation
@@ -176,6 +181,7 @@ class HotRepresentation implements Representation {
     this.lastModified = source.lastModified
     this.encoding = source.encoding
     this.vary = source.vary
+    this.stored = source.stored
     this.#source = source
     this.#hotFiles = hotFiles
     this.#entry = entry

@@ -12,6 +12,7 @@ import type { Key } from '../../../lib/paths/request-path.ts'
 import type { Found, Source } from '../../../lib/sources/source.ts'
 import { bytesOf, fileAt, sourceContract } from '../../contracts/source.ts'
 import { scratch, type Test } from '../../helpers/app.ts'
+import { eventually } from '../../helpers/process.ts'
 
 const key = (text: string): Key => text as Key
 const old = new Date('2020-01-01T00:00:00Z')
@@ -80,6 +81,25 @@ t.test('a file is believed for its time, then looked at again', async t => {
   await rm(join(root, 'a.txt'))
   await wait(40)
   t.equal(await hot.stat(key('a.txt')), undefined)
+})
+
+t.test('a source that answers slowly is asked behind the answer, for as long as that is allowed', async t => {
+  const root = await scratch(t, { 'a.txt': 'one' })
+  const { source, looks } = await directory(t, root)
+  const hot = hotFiles({ revalidateMs: 20, staleMs: 60_000 }).over(source)
+  const first = await fileAt(t, hot, 'a.txt')
+  await writeFile(join(root, 'a.txt'), 'other')
+  await wait(30)
+  const stale = hot.stat(key('a.txt'))
+  t.notOk(stale instanceof Promise, 'without waiting')
+  t.equal((stale as { representation: unknown }).representation, first.representation)
+  await eventually(() => looks() === 2)
+  await eventually(() => (hot.stat(key('a.txt')) as { representation?: unknown }).representation !== first.representation)
+  await rm(join(root, 'a.txt'))
+  await wait(30)
+  hot.stat(key('a.txt')) // asks behind the answer
+  await eventually(() => hot.stat(key('a.txt')) instanceof Promise)
+  t.equal(await hot.stat(key('a.txt')), undefined, 'what is gone is gone once that is known')
 })
 
 t.test('within the grain of the clock an equal revision is not believed', async t => {
