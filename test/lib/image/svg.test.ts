@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import t, { type Test as Tap } from 'tap'
 import { MediaError } from '../../../lib/errors.ts'
-import { ssim } from '../../../lib/image/ssim.ts'
+import { ssim } from '../../../lib/image/pipeline/ssim.ts'
 import { sanitiseSvg } from '../../../lib/image/svg.ts'
 import { cpuMs, drawn, noPictures, realBytes, realPictures } from '../../helpers/pictures.ts'
 

@@ -1,0 +1,200 @@
+import { originalTag } from '../cache/purge-tags.ts'
+import { Recent } from '../cache/recent.ts'
+import { SingleFlight } from '../cache/single-flight.ts'
+import type { StoredVariant, VariantKey, VariantStore } from '../cache/store.ts'
+import { MediaError, type FailureCode } from '../errors.ts'
+import type { FoundFile } from '../sources/source.ts'
+import type { ImageJob, ImageResult, JobInput } from './job.ts'
+import type { Transform } from '../transform/transform.ts'
+import { memoryNeed, type HeaderFacts } from './sniff.ts'
+import type { Variant } from './variant.ts'
+
+/** Who does the jobs: `WorkerPool` is one. */
+export interface Workers {
+  run (job: ImageJob, inputs: readonly JobInput[], options: { signal: AbortSignal, maxInputBytes: number }): Promise<ImageResult>
+}
+
+/** Who decides when a job is done: `WorkQueue` is one. */
+export interface Queue {
+  run<T> (task: (signal: AbortSignal) => Promise<T>, options: { lane: string, pixels: number, priority: Priority, signal: AbortSignal }): Promise<T>
+}
+
+export type Priority = 'request' | 'background'
+
+/** How one variant is made. */
+export interface MakeOptions {
+  /** Whose turn it counts as: the mount. */
+  readonly lane: string
+  /** Bytes of the original that are read at most. */
+  readonly inputBytes: number
+  /** Default `request`. */
+  readonly priority?: Priority
+  /** Who asked has left. Without it the work goes on to its end. */
+  readonly signal?: AbortSignal
+}
+
+/** A variant that was just made, or was there. */
+export interface Made {
+  readonly stored: Pick<StoredVariant, 'type' | 'size' | 'bytes' | 'open'>
+  /** `made`, or the tier that had it. */
+  readonly outcome: string
+}
+
+/** Why a variant is not made for a while. */
+interface Refusal {
+  readonly code: FailureCode
+  readonly detail: string | undefined
+  readonly until: number
+}
+
+/** Originals that are remembered for having ended a worker, or for never having done so. */
+const REMEMBERED = 10_000
+/** Estimated bytes that count as one pixel of the queue's budget: what a plain decode takes. */
+const BYTES_PER_PIXEL = 4
+/** What a pixel of the variant takes beside one that is decoded: measured 8 bytes. */
+const OUTPUT_SHARE = 2
+/** The budget that an original takes whose header does not tell its size. */
+const UNKNOWN_PIXELS = 50_000_000
+
+/** Makes variants: each once, however many ask, and keeps them. */
+export class Deriver {
+  readonly #workers: Workers
+  readonly #queue: Queue
+  readonly #store: VariantStore
+  readonly #hostileMs: number
+  readonly #flights = new SingleFlight<Made>()
+  readonly #refused = new Recent<string, Refusal>(REMEMBERED)
+  readonly #good = new Recent<string, true>(REMEMBERED)
+  readonly #qualities = new Recent<string, number>(REMEMBERED)
+  readonly #writes = new Map<VariantKey, Promise<void>>()
+
+  /** @param hostileMs how long what cannot be made is refused without another try, in milliseconds */
+  constructor (parts: { workers: Workers, queue: Queue, store: VariantStore, hostileMs: number }) {
+    this.#workers = parts.workers
+    this.#queue = parts.queue
+    this.#store = parts.store
+    this.#hostileMs = parts.hostileMs
+  }
+
+  /** What is kept under a key: at once where it is in memory. */
+  kept (key: VariantKey): StoredVariant | undefined | Promise<StoredVariant | undefined> {
+    return this.#store.get(key)
+  }
+
+  /**
+   * The variant, kept or made now. Who leaves is let go; when all have left, the work stops.
+   *
+   * @throws {MediaError} `busy`, `unsupported-image`, `broken-image`, `image-too-large`, `image-too-costly`, `bad-transform`, `unavailable`
+   * @throws {RepresentationChanged} where the original is no longer what was described
+   */
+  async made (variant: Variant, options: MakeOptions): Promise<Made> {
+    return await this.#flights.run(variant.key, async signal => {
+      // With a lease no other instance makes it meanwhile; or another just did.
+      const there = await this.#store.get(variant.key) ?? await this.#store.claim?.(variant.key, signal)
+      if (there !== undefined && 'open' in there) return { stored: there, outcome: `hit-${there.tier}` }
+      try {
+        return await this.#make(variant, options, signal)
+      } finally {
+        if (there !== undefined) void Promise.resolve(this.#writes.get(variant.key)).finally(async () => await there.release())
+      }
+    }, options.signal)
+  }
+
+  /** Settles when all that was made is kept. */
+  async settled (): Promise<void> {
+    await Promise.all(this.#writes.values())
+  }
+
+  async #make (variant: Variant, options: MakeOptions, signal: AbortSignal): Promise<Made> {
+    const { original } = variant
+    const id = `${original.path}\n${original.found.revision}`
+    this.#refuse(id)
+    this.#refuse(variant.key)
+    if ((original.found.representation.size ?? 0) > options.inputBytes) {
+      throw new MediaError('image-too-large', { detail: `The original has more than ${options.inputBytes} bytes (limits.inputBytes)` })
+    }
+    const run = async (pixels: number): Promise<ImageResult> => await this.#queue.run(
+      async running => await this.#workers.run(this.#job(variant, id), await inputsOf(variant), { signal: running, maxInputBytes: options.inputBytes }).catch(crowdedOut),
+      { lane: options.lane, pixels, priority: options.priority ?? 'request', signal }
+    )
+    try {
+      const result = await run(budgetOf(variant)).catch(async (error: unknown) => {
+        if (error instanceof CrowdedOut) return await run(Number.POSITIVE_INFINITY) // alone
+        throw error
+      })
+      this.#good.set(id, true)
+      if (result.facts.quality !== undefined) this.#qualities.set(qualityId(variant, id), result.facts.quality)
+      return this.#keep(variant, result)
+    } catch (error) {
+      if (error instanceof MediaError) this.#remember(error, id, variant)
+      throw error
+    }
+  }
+
+  /** What cannot be made is not tried again at once; what ended its worker, in no other size either. */
+  #remember ({ code, statusCode, detail }: MediaError, id: string, { key }: Variant): void {
+    if (statusCode !== 415 && statusCode !== 422) return
+    // One that was made before has shown that it can be: what is asked of it is what costs.
+    const isHostile = code === 'image-too-costly' && this.#good.get(id) === undefined
+    this.#refused.set(isHostile ? id : key, { code, detail, until: performance.now() + this.#hostileMs })
+  }
+
+  #refuse (name: string): void {
+    const refusal = this.#refused.get(name)
+    if (refusal === undefined) return
+    const { code, detail, until } = refusal
+    if (performance.now() < until) throw new MediaError(code, detail === undefined ? {} : { detail })
+    this.#refused.delete(name)
+  }
+
+  /** The job, with the quality that was found for the same original at another time. */
+  #job ({ job, ...variant }: Variant, id: string): ImageJob {
+    if (job.kind !== 'variant' || job.transform.q !== 'auto') return job
+    return { ...job, knownQuality: this.#qualities.get(qualityId({ job, ...variant }, id)) }
+  }
+
+  #keep (variant: Variant, { bytes, facts }: ImageResult): Made {
+    const write = this.#store.put(variant.key, { bytes, type: variant.type, tags: [originalTag(variant.original.path)], quality: facts.quality })
+    this.#writes.set(variant.key, write.finally(() => this.#writes.delete(variant.key)))
+    const stored = { type: variant.type, size: bytes.length, bytes, open: async (range?: { start: number, end: number }) => range === undefined ? bytes : bytes.subarray(range.start, range.end + 1) }
+    return { stored, outcome: 'made' }
+  }
+}
+
+/** Sizes and formats look alike at different qualities. */
+function qualityId ({ job }: Variant, id: string): string {
+  return job.kind === 'variant' ? `${id}\n${job.format} ${job.transform.w ?? 0} ${job.transform.h ?? 0}` : id
+}
+
+/** A worker gave way, since all together took too much memory: the header had told too little. */
+class CrowdedOut extends Error {
+  override readonly name = 'CrowdedOut'
+}
+
+function crowdedOut (error: unknown): never {
+  throw error instanceof MediaError && error.code === 'busy' ? new CrowdedOut('The workers took too much memory together', { cause: error }) : error
+}
+
+/** What decoding and encoding take of the queue's budget. */
+function budgetOf ({ job, original: { facts } }: Variant): number {
+  const bytes = memoryNeed(facts)
+  const decoding = bytes === undefined ? UNKNOWN_PIXELS : bytes / BYTES_PER_PIXEL
+  return Math.ceil(decoding + (job.kind === 'variant' ? outputPixels(job.transform, facts) * OUTPUT_SHARE : 0))
+}
+
+/** About as many as the variant will have. */
+function outputPixels ({ w, h }: Transform, { width = 1, height = 1 }: HeaderFacts): number {
+  if (w !== undefined && h !== undefined) return w * h
+  if (w !== undefined) return w * w * height / width
+  return h === undefined ? width * height : h * h * width / height
+}
+
+async function inputsOf ({ original, overlay }: Variant): Promise<JobInput[]> {
+  const found = overlay === undefined ? [original.found] : [original.found, overlay]
+  return await Promise.all(found.map(inputOf))
+}
+
+/** A file on disk is opened by the worker itself. */
+async function inputOf ({ representation }: FoundFile): Promise<JobInput> {
+  return representation.stored ?? representation.bytes ?? await representation.open()
+}

@@ -1,0 +1,104 @@
+import { MediaError } from '../../errors.ts'
+import type { Transform } from '../../transform/transform.ts'
+import { adjusts, changes } from './adjusting.ts'
+import { background, keepsAlpha, wayOfColours } from './colour.ts'
+import { resizeOptions } from './encoders.ts'
+import type { SmartCut } from './fits.ts'
+import type { OutputFormat } from '../format.ts'
+import { area, isWhole, sameSize, turnedSize, unturnedRect, UPRIGHT, type Rect, type Size, type Turn } from './geometry.ts'
+import { frameByFrame, frameImage, queue, settle } from './picture.ts'
+import { planSize, type SizePlan } from './plan.ts'
+import { rendered } from './rendering.ts'
+import { place, type Step, type Work } from './work.ts'
+
+/** Pixels of a side that a format can tell of. */
+const formatSides: Partial<Record<OutputFormat, number>> = { jpeg: 65_500, webp: 16_383, avif: 16_384, gif: 65_535 }
+
+/** Makes the size: every fit is one scaling and one cut, by the plan. */
+export const size: Step = async work => {
+  const { job: { transform, limits }, original, picture, turn } = work
+  const plan = planSize(transform, {
+    picture: turnedSize(picture.size, turn),
+    crop: work.crop,
+    vector: original.vector,
+    scaledPixels: Math.max(limits.outputPixels, area(picture.size))
+  })
+  refuseVariant(work, plan.canvas)
+  const laid = await lay(await beforeSize(work), plan, turn)
+  const chosen = plan.smart === undefined ? laid : await choose(laid, plan.smart)
+  const canvas = sameSize(plan.canvas, chosen.picture.size) ? undefined : plan.canvas
+  const sized: Work = { ...chosen, canvas, turn: UPRIGHT, crop: undefined, picture: { ...chosen.picture, place: transform.gamma === undefined ? chosen.picture.place : place.gammaOut } }
+  // What follows is made for samples of eight bits.
+  const isDeep = original.deep || wayOfColours(original, transform.cs) === 'wide-p3'
+  return isDeep && changes(transform) ? await settle(sized) : sized
+}
+
+/** @throws {MediaError} `image-too-large` before anything of it is made */
+function refuseVariant ({ job: { transform, limits, format }, picture: { frames } }: Work, canvas: Size): void {
+  const [top = 0, right = 0, bottom = 0, left = 0] = transform.pad ?? []
+  const variant = { width: canvas.width + left + right, height: canvas.height + top + bottom }
+  const most = Math.min(limits.dimension, formatSides[format] ?? limits.dimension)
+  const told = `The variant would have ${variant.width} × ${variant.height} pixels`
+  if (Math.max(variant.width, variant.height) > most) {
+    throw new MediaError('image-too-large', { detail: most < limits.dimension ? `${told}, and a side of ${format} has at most ${most}` : `${told}, more than dimension allows: ${most}` })
+  }
+  if (area(variant) > limits.outputPixels) throw new MediaError('image-too-large', { detail: `${told}, more than outputPixels allows: ${limits.outputPixels}` })
+  if (frames > 1 && frames * area(variant) > limits.framePixels) throw new MediaError('image-too-large', { detail: `${told} in ${frames} frames, more than framePixels allows: ${limits.framePixels}` })
+}
+
+/** What the engine has to do before it scales. */
+async function beforeSize (work: Work): Promise<Work> {
+  const { transform } = work.job
+  const flat = flattensFirst(work) ? await flatten(work) : work
+  const { gamma } = transform
+  return gamma === undefined ? flat : await queue(flat, place.gammaIn, image => image.gamma(gamma))
+}
+
+/** Whether transparency may go at once: adjustments would change the background too. */
+function flattensFirst ({ picture, job: { transform, format } }: Work): boolean {
+  return picture.hasAlpha && background(transform.bg, format).alpha === 1 && wantsBackground(transform, format) && !adjusts(transform)
+}
+
+/** Whether nothing of the original's transparency is to stay. */
+export function wantsBackground ({ bg }: Transform, format: OutputFormat): boolean {
+  return bg !== undefined || !keepsAlpha(format)
+}
+
+async function flatten (work: Work): Promise<Work> {
+  const { transform, format } = work.job
+  const behind = background(transform.bg, format)
+  return await queue(work, place.flatten, image => image.flatten({ background: behind }), { hasAlpha: false, grey: false })
+}
+
+/** Cuts, scales and turns, in the coordinates the picture is stored in: nothing is turned that is not kept. */
+async function lay (work: Work, { source, scaled, cut }: Pick<SizePlan, 'source' | 'scaled' | 'cut'>, turn: Turn): Promise<Work> {
+  const upright = turnedSize(work.picture.size, turn)
+  let next = work
+  if (!isWhole(source, upright)) next = await extract(next, unturnedRect(source, upright, turn), place.cropFirst)
+  const stored = turnedSize(scaled, turn)
+  if (!sameSize(stored, next.picture.size)) next = await queue(next, place.resize, image => image.resize({ ...resizeOptions(work.job.transform.kernel), width: stored.width, height: stored.height, fit: 'fill' }), { size: stored })
+  next = await turned(next, turn)
+  return isWhole(cut, scaled) ? next : await extract(next, cut, place.crop)
+}
+
+async function extract (work: Work, rect: Rect, at: number): Promise<Work> {
+  return await queue(work, at, image => image.extract(rect), { size: { width: rect.width, height: rect.height } })
+}
+
+async function turned (work: Work, turn: Turn): Promise<Work> {
+  if (turn.degrees === 0 && !turn.mirrored) return work
+  const apply = (image: Work['picture']['image']): Work['picture']['image'] => {
+    const mirrored = turn.mirrored ? image.flop() : image
+    return turn.degrees === 0 ? mirrored : mirrored.rotate(turn.degrees)
+  }
+  if (work.picture.frames > 1) return await frameByFrame(work, apply)
+  return await queue(work, place.turn, apply, { size: turnedSize(work.picture.size, turn) })
+}
+
+/** Keeps the part that the engine finds most to look at; of an animation, the part of its first frame. */
+async function choose (work: Work, smart: SmartCut): Promise<Work> {
+  if (sameSize(smart, work.picture.size)) return work
+  const settled = await settle(work)
+  const { info } = await rendered(frameImage(settled.picture, 0).resize({ width: smart.width, height: smart.height, fit: 'cover', position: smart.by }).raw())
+  return await extract(settled, { left: -(info.cropOffsetLeft ?? 0), top: -(info.cropOffsetTop ?? 0), width: smart.width, height: smart.height }, place.cropFirst)
+}

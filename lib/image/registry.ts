@@ -1,0 +1,131 @@
+import { availableParallelism } from 'node:os'
+import type { PurgeOutcome, Purges } from '../cache/purges.ts'
+import type { Config, MountConfig } from '../config/schema.ts'
+import { MediaError } from '../errors.ts'
+import { cacheControl } from '../http/cache-control.ts'
+import { childKey, rootKey, type Key } from '../paths/request-path.ts'
+import type { Sources } from '../sources/registry.ts'
+import type { FoundFile } from '../sources/source.ts'
+import { readPreset } from '../transform/presets.ts'
+import type { Deriver } from './deriver.ts'
+import { MountImages, type ImagePolicy } from './mount-images.ts'
+import type { WorkerEvent } from './workers/worker-options.ts'
+
+/** What a mount needs to make variants. */
+export interface MountedImages {
+  readonly images: MountImages
+  readonly provisionalCache: string
+  readonly clientHints: boolean
+  readonly fallbackImage: Key | undefined
+}
+
+/** The variants of a configuration: workers, queue and cache, shared by all mounts. */
+export interface Images {
+  /** A mount's variants, or nothing where it makes none. @param prefix as clients see it */
+  at (mount: MountConfig, prefix: string): MountedImages | { readonly images: undefined }
+  /**
+   * Forgets variants: once it settles nothing older is served.
+   *
+   * @param tag as `Purges.purge` takes it
+   */
+  purge (tag: string): Promise<PurgeOutcome>
+  /** Settles when what was made is kept, and workers and stores are closed. */
+  close (): Promise<void>
+}
+
+/** Told what happens out of sight. */
+export interface ImageLog {
+  warn (facts: object, message: string): void
+}
+
+/** How long an answer is kept that a better one follows soon, in seconds. */
+const PROVISIONAL_SECONDS = 60
+
+/** Nothing is started or written before the first variant is asked for. */
+export function imagesOf (config: Readonly<Config>, sources: Sources, log: ImageLog): Images {
+  let opening: ReturnType<typeof openParts> | undefined
+  const open = async (): ReturnType<typeof openParts> => await (opening ??= openParts(config.images, log))
+  return {
+    at (mount, prefix) {
+      if (mount.images.mode === 'off') return { images: undefined }
+      const overlay = overlaysOf(mount, sources)
+      return {
+        images: new MountImages(prefix, policyOf(mount), async () => ({ ...await open(), overlay })),
+        provisionalCache: provisionalOf(mount),
+        clientHints: mount.images.clientHints,
+        fallbackImage: mount.images.fallback === undefined ? undefined : childKey(rootKey, mount.images.fallback)
+      }
+    },
+    async purge (tag) {
+      return await (await open()).purges.purge(tag)
+    },
+    async close () {
+      if (opening !== undefined) await (await opening).close()
+    }
+  }
+}
+
+async function openParts (work: Config['images'], log: ImageLog): Promise<{ deriver: Deriver, purges: Purges, close: () => Promise<void> }> {
+  // Loaded now: who serves plain files needs none of it.
+  const [{ openStore }, { Deriver }, { WorkQueue }, { WorkerPool }] = await Promise.all([import('../cache/open-store.ts'), import('./deriver.ts'), import('./work-queue.ts'), import('./workers/worker-pool.ts')])
+  const concurrency = work.workers === 0 ? availableParallelism() : work.workers
+  const { store, purges } = await openStore(work.cache, fault => log.warn({ err: fault }, 'The variant cache failed'))
+  const pool = new WorkerPool({ workers: concurrency, deadlineMs: work.deadlineMs, workerBytes: work.workerBytes, totalBytes: work.totalBytes, idleMs: work.idleMs, onEvent: event => tell(event, log) })
+  const queue = new WorkQueue({ concurrency, maxWaiting: work.maxWaiting, maxWaitMs: work.maxWaitMs, pixels: work.pixelsInFlight })
+  const deriver = new Deriver({ workers: pool, queue, store, hostileMs: work.hostileMs })
+  return {
+    deriver,
+    purges,
+    async close () {
+      await pool.close()
+      await deriver.settled()
+      await purges.close()
+      await store.close()
+    }
+  }
+}
+
+function policyOf ({ images }: MountConfig): ImagePolicy {
+  const { limits, unknownParameters, ignoredParameters, grammars, mode, widths, qualities, formats, upgrade, clientHints, info, gps, inputs } = images
+  return {
+    reading: { grammars, unknown: unknownParameters, ignored: ignoredParameters },
+    transforms: {
+      mode: mode as Exclude<typeof mode, 'off'>,
+      widths: widths.toSorted((a, b) => a - b),
+      qualities: qualities.toSorted((a, b) => a - b),
+      presets: Object.fromEntries(Object.entries(images.presets).map(([name, query]) => [name, readPreset(query)])),
+      overlays: new Set(Object.keys(images.overlays)),
+      maxOperations: limits.operations,
+      maxDimension: limits.dimension,
+      maxOutputPixels: limits.outputPixels
+    },
+    limits: { inputBytes: limits.inputBytes, inputPixels: limits.inputPixels, outputPixels: limits.outputPixels, framePixels: limits.framePixels, dimension: limits.dimension, inputs },
+    formats,
+    upgrade,
+    clientHints,
+    info,
+    gps
+  }
+}
+
+/** The overlays of a mount, found anew each time: they may change like any file. */
+function overlaysOf ({ images }: MountConfig, sources: Sources): (name: string) => Promise<FoundFile> {
+  return async name => {
+    const overlay = images.overlays[name]
+    const found = overlay === undefined ? undefined : await sources.named(overlay.source).stat(childKey(rootKey, overlay.file))
+    if (found?.kind !== 'file') throw new MediaError('bad-transform', { detail: `There is no overlay of the name ${name}` })
+    return found
+  }
+}
+
+/** What is kept long otherwise is kept shortly; what is not kept stays so. */
+function provisionalOf ({ cache }: MountConfig): string {
+  const rule = cacheControl(cache.types['image/webp'] ?? cache.types['image/*'] ?? cache.types['*/*'] ?? cache.default)
+  return rule.replace(/max-age=\d+/g, `max-age=${PROVISIONAL_SECONDS}`).replace(/,? ?\bimmutable\b/, '')
+}
+
+function tell (event: WorkerEvent, log: ImageLog): void {
+  const { kind, ...facts } = event
+  if (kind === 'started' || kind === 'ended') return
+  log.warn(facts, kind === 'killed' ? 'An image worker was ended' : kind === 'crashed' ? 'An image worker crashed' : 'An image worker did not start')
+}
