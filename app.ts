@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { configOf, type MediaOptions } from './lib/config/options.ts'
+import { imagesOf } from './lib/image/registry.ts'
 import { packageRoot } from './lib/package-root.ts'
 import { openSources } from './lib/sources/registry.ts'
 import cachePolicy from './plugins/cache-policy.ts'
@@ -8,6 +9,7 @@ import client from './plugins/client.ts'
 import conditional from './plugins/conditional.ts'
 import cors from './plugins/cors.ts'
 import errors, { serverOptions } from './plugins/errors.ts'
+import imageVariants from './plugins/images.ts'
 import jsonEtag from './plugins/json-etag.ts'
 import readiness from './plugins/readiness.ts'
 import securityHeaders from './plugins/security-headers.ts'
@@ -27,7 +29,8 @@ const deliveries = { serve: served }
 export default async function media (app: FastifyInstance, options: MediaOptions): Promise<void> {
   const config = await configOf(options, { cwd: process.cwd(), environment: process.env, ignore: Object.keys(serverOptions) })
   const sources = await openSources(config)
-  app.addHook('onClose', async function closeSources () { await sources.close() })
+  const images = imagesOf(config, sources, app.log)
+  app.addHook('onClose', async function closeSources () { await images.close().finally(async () => await sources.close()) })
 
   await app.register(errors)
   await app.register(telemetry, config.log)
@@ -35,6 +38,7 @@ export default async function media (app: FastifyInstance, options: MediaOptions
   await app.register(readiness)
   await app.register(conditional)
   await app.register(staticFiles)
+  await app.register(imageVariants, config.images)
   await app.register(health)
   if (config.mounts.some(mount => mount.listing)) {
     await app.register(listingAssets, { root: join(packageRoot, 'web') })
@@ -49,7 +53,8 @@ export default async function media (app: FastifyInstance, options: MediaOptions
       })
       await scope.register(cachePolicy, mount.cache)
       if (mount.listing) await scope.register(jsonEtag)
-      await scope.register(deliveries[mount.delivery], { mount: { ...mount, source: sources.of(mount), listingAssets: mount.listing ? `${app.prefix}/${LISTING_ASSETS}` : undefined } })
+      const listing = mount.listing ? `${app.prefix}/${LISTING_ASSETS}` : undefined
+      await scope.register(deliveries[mount.delivery], { mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: listing, ...images.at(mount, prefix) }) })
     }, { prefix: mount.prefix === '/' ? '' : mount.prefix })
   }
 }

@@ -19,16 +19,26 @@ const commands: Record<string, { usage: string, summary: string, load: () => Pro
     usage: 'check-config [FILE]',
     summary: 'print a configuration with every default and without secrets, or every mistake in it',
     load: async () => await import('./check-config.ts')
+  },
+  warm: {
+    usage: 'warm [DIRECTORY] [--config FILE] [--mount PREFIX] [--preset NAME]... [--query QUERY]... [--concurrency N]',
+    summary: 'make the variants of all pictures before anyone asks: those of all presets, or those that are named',
+    load: async () => await import('./warm.ts')
+  },
+  purge: {
+    usage: 'purge WHAT [--config FILE]',
+    summary: 'have servers forget variants: of /photos/cat.jpg, of all below /photos/, of a tag, or * for all',
+    load: async () => await import('./purge.ts')
   }
 }
 
 function usage (): string {
-  const width = Math.max(...Object.values(commands).map(command => command.usage.length))
   return [
     'Usage: fastify-media COMMAND',
     '',
-    ...Object.values(commands).map(command => `  ${command.usage.padEnd(width)}  ${command.summary}`),
-    `  ${'--help, --version'.padEnd(width)}  print this, or the version`,
+    ...Object.values(commands).flatMap(command => [`  ${command.usage}`, `      ${command.summary}`]),
+    '  --help, --version',
+    '      print this, or the version',
     '',
     'Without a command: serve. Without a directory and a configuration file: the pictures that come with the package.'
   ].join('\n')

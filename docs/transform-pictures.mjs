@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { runJob } from '../dist/lib/image/pipeline.js'
+import { runJob } from '../dist/lib/image/pipeline/pipeline.js'
 import { inputFormats } from '../dist/lib/image/format.js'
 import { parseQuery } from '../dist/lib/transform/grammars/query.js'
 import { operationNames, operations } from '../dist/lib/transform/operations.js'

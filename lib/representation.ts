@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { EntityTag } from './http/entity-tag.ts'
 import type { ByteRange } from './http/range.ts'
+import type { StoredFile } from './sources/stored-file.ts'
 
 /** A content coding (RFC 9110 §8.4.1) that a stored representation may have. */
 export type ContentCoding = 'br' | 'zstd' | 'gzip'
@@ -27,6 +28,8 @@ export interface Representation {
   readonly vary?: string | undefined
   /** The whole content, where it is in memory already: it is then sent without waiting. */
   readonly bytes?: Buffer | undefined
+  /** Where the bytes lie on disk, for who opens them in another process. */
+  readonly stored?: StoredFile | undefined
   /** How the cache saw it, for the log: `hot`, `load`, `disk` … */
   readonly cacheOutcome?: string | undefined
   /**
@@ -36,6 +39,21 @@ export interface Representation {
    * @throws {MediaError} `not-found`, `forbidden`, `out-of-descriptors`; the file may have gone since it was described
    */
   open (range?: ByteRange): Promise<Body> | Body
+  /**
+   * For what is made when it is asked for: the same representation with its size, called after
+   * the preconditions were decided. With `make` false it is not made: only what is there already is told.
+   *
+   * @throws what `open` throws
+   */
+  readonly complete?: ((options: CompleteOptions) => Promise<Representation>) | undefined
+}
+
+/** How a representation is completed. */
+export interface CompleteOptions {
+  /** Whether bytes are to be sent. */
+  readonly make: boolean
+  /** Aborts when nobody waits for it any more. */
+  readonly signal: AbortSignal
 }
 
 /** Headers that describe a body. When another body, or none, is sent after all, they would describe what is not there. */

@@ -11,7 +11,7 @@ import { planMultipart, type MultipartPlan } from '../lib/http/multipart-byteran
 import { evaluatePreconditions, rangeApplies } from '../lib/http/preconditions.ts'
 import { contentRange, parseRange, type ByteRange } from '../lib/http/range.ts'
 import { addVary } from '../lib/http/vary.ts'
-import type { Body, Representation } from '../lib/representation.ts'
+import { RepresentationChanged, representationHeaders, type Body, type Representation } from '../lib/representation.ts'
 
 export type { Body, Representation } from '../lib/representation.ts'
 
@@ -31,6 +31,13 @@ declare module 'fastify' {
      * @throws {RepresentationChanged} before anything is sent: describe it again
      */
     deliver (representation: Representation, options?: DeliverOptions): FastifyReply | Promise<FastifyReply>
+    /**
+     * Answers by `attempt`, and again where what it delivers changed between being described
+     * and opened.
+     *
+     * @throws {MediaError} `unavailable` where it keeps changing, and what `attempt` throws
+     */
+    deliverCurrent (attempt: () => FastifyReply | Promise<FastifyReply>): FastifyReply | Promise<FastifyReply>
     /** What `deliver` was given, for hooks that look at an answer before it is sent. */
     representation: Representation | null
   }
@@ -41,6 +48,7 @@ export default fp(async function conditional (app) {
   if (app.hasReplyDecorator('deliver')) return // a host's, registered further out
   app.decorateReply('representation', null)
   app.decorateReply('deliver', deliver)
+  app.decorateReply('deliverCurrent', deliverCurrent)
   app.addHook('onRoute', keepDeliveredHead)
 }, { fastify: '5.x', name: 'fastify-media-conditional' })
 
@@ -65,15 +73,67 @@ function deliver (this: FastifyReply, representation: Representation, options?: 
   if (outcome === 304) return this.code(304).headers(validatorsOf(representation)).send()
 
   if (options?.downloadName !== undefined) this.header('content-disposition', contentDisposition(options.downloadName))
-  this.headers(headersOf(representation))
-  if (method === 'HEAD') return this.send()
+  return representation.complete === undefined ? send(this, representation) : completeAndSend(this, representation.complete)
+}
+
+/** How often what changes between being described and opened is looked at anew. */
+const MAX_LOOKS = 3
+
+function deliverCurrent (this: FastifyReply, attempt: () => FastifyReply | Promise<FastifyReply>): FastifyReply | Promise<FastifyReply> {
+  const sent = attempt()
+  return sent instanceof Promise ? sent.catch(async error => await deliverAgain(this, error, attempt)) : sent
+}
+
+async function deliverAgain (reply: FastifyReply, error: unknown, attempt: () => FastifyReply | Promise<FastifyReply>, looks = 1): Promise<FastifyReply> {
+  if (!(error instanceof RepresentationChanged)) throw error
+  if (looks === MAX_LOOKS) throw new MediaError('unavailable', { cause: error, headers: { 'retry-after': '1' } })
+  reply.code(200).representation = null
+  for (const name of representationHeaders) reply.removeHeader(name)
+  try {
+    return await attempt()
+  } catch (again) {
+    return await deliverAgain(reply, again, attempt, looks + 1)
+  }
+}
+
+/** What is made when it is asked for is made now, unless its client leaves, or asks for the head alone. */
+async function completeAndSend (reply: FastifyReply, complete: NonNullable<Representation['complete']>): Promise<FastifyReply> {
+  const { raw: response, request: { raw: { socket, method } } } = reply
+  await turnOf(response, socket)
+  const left = new AbortController()
+  const leave = (): void => left.abort(new ClientLeft())
+  if (socket.destroyed || response.destroyed) leave()
+  else response.once('close', leave)
+  try {
+    left.signal.throwIfAborted()
+    const completed = await complete({ make: method !== 'HEAD', signal: left.signal })
+    reply.representation = completed
+    return await send(reply, completed)
+  } catch (error) {
+    if (error instanceof ClientLeft) return reply.code(499).send()
+    throw error
+  } finally {
+    response.off('close', leave)
+  }
+}
+
+/** Nobody is there to take an answer. */
+class ClientLeft extends Error {
+  override readonly name = 'ClientLeft'
+}
+
+/** Everything that was asked for, now that it is certain that something is to be sent. */
+function send (reply: FastifyReply, representation: Representation): FastifyReply | Promise<FastifyReply> {
+  const { method = 'GET', headers } = reply.request.raw
+  reply.headers(headersOf(representation))
+  if (method === 'HEAD') return reply.send()
   if (method === 'GET' && headers.range !== undefined && representation.size !== undefined && rangeApplies(headers, representation)) {
     const ranges = parseRange(headers.range, representation.size)
     if (ranges === 'unsatisfiable') throw new MediaError('range-not-satisfiable', { headers: { 'content-range': contentRange(representation.size), 'accept-ranges': 'bytes' } })
     // Several ranges travel in one multipart body, and their coding would be taken for its own.
-    if (ranges !== 'whole' && (ranges.length === 1 || representation.encoding === undefined)) return sendRanges(this, representation, representation.size, ranges)
+    if (ranges !== 'whole' && (ranges.length === 1 || representation.encoding === undefined)) return sendRanges(reply, representation, representation.size, ranges)
   }
-  return representation.bytes === undefined ? openAndSend(this, representation) : this.send(representation.bytes)
+  return representation.bytes === undefined ? openAndSend(reply, representation) : reply.send(representation.bytes)
 }
 
 const headerCache = new WeakMap<Representation, Record<string, string>>()

@@ -6,7 +6,7 @@ import { addVary } from '../lib/http/vary.ts'
 import { listingFormat, listingJson, listingPage, type ListingView } from '../lib/listing.ts'
 import { childKey, decodePath, encodeSegment, pathBelow, type Key, type RequestPath } from '../lib/paths/request-path.ts'
 import { fallbackKey, type Fallback } from '../lib/paths/fallback.ts'
-import { RepresentationChanged, representationHeaders, type ContentCoding, type Representation } from '../lib/representation.ts'
+import type { ContentCoding, Representation } from '../lib/representation.ts'
 import type { Found, FoundFile, Source } from '../lib/sources/source.ts'
 
 /** A source as one URL prefix shows it. */
@@ -52,27 +52,15 @@ function serve (this: FastifyReply, mount: Mount): FastifyReply | Promise<Fastif
   this.request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
   const path = pathBelow(decodePath(url), mount.prefix)
   if (path === undefined) throw new MediaError('not-found')
-  if (path.directory) return serveFound(this, mount, path)
-  const found = mount.source.stat(path.key)
-  // A hot file is described without waiting: it is sent in the same turn.
-  if (found === undefined || found instanceof Promise || found.kind !== 'file') return serveFound(this, mount, path, found)
-  const sent = send(this, found, path.key)
-  return sent instanceof Promise ? sent.catch(async error => await serveAgain(error, this, mount, path)) : sent
+  return this.deliverCurrent(() => serveCurrent(this, mount, path))
 }
 
-/** How often a file that changes between being described and opened is looked at anew. */
-const MAX_LOOKS = 3
-
-async function serveAgain (error: unknown, reply: FastifyReply, mount: Mount, path: RequestPath, looks = 1): Promise<FastifyReply> {
-  if (!(error instanceof RepresentationChanged)) throw error
-  if (looks === MAX_LOOKS) throw new MediaError('unavailable', { cause: error, headers: { 'retry-after': '1' } })
-  reply.code(200).representation = null
-  for (const name of representationHeaders) reply.removeHeader(name)
-  try {
-    return await serveFound(reply, mount, path)
-  } catch (again) {
-    return await serveAgain(again, reply, mount, path, looks + 1)
-  }
+function serveCurrent (reply: FastifyReply, mount: Mount, path: RequestPath): FastifyReply | Promise<FastifyReply> {
+  if (path.directory) return serveFound(reply, mount, path)
+  const found = mount.source.stat(path.key)
+  // A hot file is described without waiting: it is sent in the same turn.
+  if (found === undefined || found instanceof Promise || found.kind !== 'file') return serveFound(reply, mount, path, found)
+  return send(reply, found, path.key)
 }
 
 async function serveFound (reply: FastifyReply, mount: Mount, path: RequestPath, look = mount.source.stat(path.key)): Promise<FastifyReply> {

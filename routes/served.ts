@@ -1,13 +1,17 @@
 import { METHODS } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MediaError } from '../lib/errors.ts'
+import type { ImageMount } from '../plugins/images.ts'
 import type { Mount } from '../plugins/static.ts'
 
 const ALLOW = 'GET, HEAD, OPTIONS'
 
+/** How a mount is made once its whole prefix is known. */
+export type MountAt = (prefix: string) => ImageMount | Mount & { readonly images?: undefined }
+
 /** The URLs of one mount whose bytes we send ourselves: everything below its prefix, and the prefix itself. */
-export default async function served (scope: FastifyInstance, options: { mount: Omit<Mount, 'prefix'> }): Promise<void> {
-  const mount: Mount = { ...options.mount, prefix: scope.prefix }
+export default async function served (scope: FastifyInstance, options: { mountAt: MountAt }): Promise<void> {
+  const mount = options.mountAt(scope.prefix)
   if (/[:*]/.test(scope.prefix)) throw new TypeError(`Expected a prefix without parameters but received ${scope.prefix}`)
   const urls = scope.prefix === '' ? ['/*'] : ['', '/*']
   // CONNECT never arrives as a request; the other methods that Node.js reads are refused by name.
@@ -19,16 +23,20 @@ export default async function served (scope: FastifyInstance, options: { mount: 
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', function ignoreBody (_request, _payload, done) { done(null) })
 
+  const serveFile = mount.images !== undefined
+    ? function serveImage (_request: FastifyRequest, reply: FastifyReply) { return awaited(reply.serveImage(mount)) }
+    : function serveFile (_request: FastifyRequest, reply: FastifyReply) { return awaited(reply.serve(mount)) }
+
   for (const url of urls) {
     scope.route({ method: ['GET', 'HEAD'], url, handler: serveFile })
     scope.route({ method: 'OPTIONS', url, handler: tellMethods })
     scope.route({ method: refused, url, handler: refuseMethod, errorHandler: refuseMethod })
   }
+}
 
-  function serveFile (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined {
-    const sent = reply.serve(mount)
-    return sent instanceof Promise ? sent : undefined
-  }
+/** What was sent already is not waited for. */
+function awaited (sent: FastifyReply | Promise<FastifyReply>): Promise<FastifyReply> | undefined {
+  return sent instanceof Promise ? sent : undefined
 }
 
 function tellMethods (_request: FastifyRequest, reply: FastifyReply): void {

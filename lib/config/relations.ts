@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { cacheControl } from '../http/cache-control.ts'
 import { trustRanges } from '../http/forwarded.ts'
 import { originMatchers } from '../http/origin.ts'
+import { readPreset } from '../transform/presets.ts'
 import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
 
 /** Prefixes at which the root app has routes of its own. */
@@ -33,7 +34,8 @@ export async function relationMistakes (input: unknown, base: string, shown: (va
     ...(await Promise.all(sources.map(async ([name, source]) => await rootMistakes(name, source, base, shown)))).flat(),
     ...mounts.flatMap((mount, place) => needSource(mount.source, `mounts[${place}].source`)),
     ...mounts.flatMap((_mount, place) => prefixMistakes(mounts, place)),
-    ...mounts.flatMap((mount, place) => policyMistakes(mount, `mounts[${place}]`))
+    ...mounts.flatMap((mount, place) => policyMistakes(mount, `mounts[${place}]`)),
+    ...mounts.flatMap(({ images }, place) => imageMistakes(record(images), `mounts[${place}].images`, needSource))
   ]
 }
 
@@ -88,6 +90,15 @@ function policyMistakes (mount: Loose, path: string): Mistake[] {
     ...origins.flatMap((origin, place) => attempt(`${path}.cors.origins[${place}]`, origin, text => originMatchers([text]))),
     ...attempt(`${path}.cache.default`, cache.default, cacheControl),
     ...Object.entries(record(cache.types)).flatMap(([type, rule]) => attempt(`${path}.cache.types[${JSON.stringify(type)}]`, rule, cacheControl))
+  ]
+}
+
+function imageMistakes (images: Loose, path: string, needSource: (name: unknown, path: string) => Mistake[]): Mistake[] {
+  const presets = Object.entries(record(images.presets))
+  return [
+    ...presets.flatMap(([name, query]) => attempt(`${path}.presets.${name}`, query, readPreset)),
+    ...Object.entries(record(images.overlays)).flatMap(([name, overlay]) => needSource(record(overlay).source, `${path}.overlays.${name}.source`)),
+    ...(images.mode === 'presets' && presets.length === 0 ? [{ path: `${path}.presets`, message: 'Expected at least one preset, because mode "presets" makes nothing else' }] : [])
   ]
 }
 

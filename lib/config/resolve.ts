@@ -78,6 +78,7 @@ function normalise (config: Config, base: string): Config {
     if (source.driver === 'file') source.root = resolve(base, source.root)
   }
   for (const mount of config.mounts) mount.prefix = withoutTrailingSlash(mount.prefix)
+  config.images.cache.directory = resolve(base, config.images.cache.directory)
   if (config.log.file !== undefined) config.log.file = resolve(base, config.log.file)
   return config
 }

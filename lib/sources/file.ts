@@ -154,6 +154,7 @@ function foundFile (path: string, key: Key, stats: BigIntStats, largeFiles: Larg
     entityTag: `"${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}"`,
     lastModified: Number(stats.mtimeMs),
     ...(coding === undefined ? {} : { encoding: coding }),
+    stored,
     cacheOutcome: 'disk',
     open: range => largeFiles.open(stored, range)
   }

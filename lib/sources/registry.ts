@@ -10,6 +10,8 @@ import { treeSource } from './tree.ts'
 export interface Sources {
   /** A mount's source, with hot files and compressed siblings as the mount wants them. */
   of (mount: MountConfig): Source
+  /** A source of the configuration, by its name. */
+  named (name: string): Source
   close (): Promise<void>
 }
 
@@ -45,6 +47,7 @@ export async function openSources (config: Readonly<Config>): Promise<Sources> {
       }
       return source
     },
+    named: name => open.get(name) as Source,
     async close () {
       await Promise.all([...open.values()].map(async source => await source.close()))
       await largeFiles.close()

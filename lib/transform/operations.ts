@@ -8,7 +8,7 @@ import { integer, lengthSteps, number, numbers, pixels, ratio, rectangle } from 
  * where imgix has one. Isomorphic: no more than types is imported from the engine.
  */
 
-/** Which step of the pipeline an operation belongs to; see `lib/image/pipeline.ts`. */
+/** Which step of the pipeline an operation belongs to; see `lib/image/pipeline/pipeline.ts`. */
 export type StepName = 'open' | 'orient' | 'crop' | 'size' | 'adjust' | 'decorate' | 'encode'
 
 /** What an `adjust` operation may ask about the picture it changes. */
@@ -137,7 +137,7 @@ export const operations = {
   'txt-position': operation({ aliases: ['txt-align'], argument: word(compass, compassSynonyms), step: 'decorate', doc: 'Where the words stand; bottom right by default', example: 'w=320&txt=Hello&txt-position=center' }),
   'txt-pad': operation({ aliases: [], argument: integer({ minimum: 0, maximum: 4096, unit: 'pixels', steps: lengthSteps }), step: 'decorate', doc: 'Distance of the words from the edges; 10 by default', example: 'w=320&txt=Hello&txt-pad=30' }),
   f: operation({ aliases: ['fm', 'format'], argument: word(formatWords, { jpg: 'jpeg', tif: 'tiff' }), step: 'encode', doc: 'The format; `auto` is the best that the client accepts. Without it, that of the original', example: 'w=320&f=webp' }),
-  q: operation({ aliases: ['quality'], argument: numberOr(integer({ minimum: 1, maximum: 100 }), word(['auto'])), step: 'encode', doc: 'Quality; `auto` is the lowest that looks alike', example: 'w=320&q=60' }),
+  q: operation({ aliases: ['quality'], argument: numberOr(integer({ minimum: 1, maximum: 100 }), word(['auto'])), step: 'encode', doc: 'Quality, with `f=auto` on the scale of JPEG; `auto` is the lowest that looks alike', example: 'w=320&q=60' }),
   lossless: operation({ aliases: [], argument: flag(), step: 'encode', doc: 'Loses nothing more (WebP, AVIF)', example: 'w=320&f=webp&lossless' }),
   effort: operation({ aliases: [], argument: integer({ minimum: 0, maximum: 6 }), step: 'encode', doc: 'Time spent on fewer bytes: 0 is fast', example: 'w=320&f=webp&effort=6' }),
   progressive: operation({ aliases: [], argument: flag(), step: 'encode', doc: 'Shows coarse first, then fine (JPEG, PNG)', example: 'w=320&f=jpeg&progressive' }),

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import t from 'tap'
@@ -238,4 +239,25 @@ t.test('a listing fits a narrow screen, light and dark, in either view', needs(C
     }
   }
   t.equal(backgrounds.size, 2)
+})
+
+t.test('every picture is shown in the size and format that the browser takes', needs(CHROMIUM, pictures), async t => {
+  // What browsers know as pictures, and the engine decodes: the manifest tells.
+  const { files } = JSON.parse(await readFile(join(pictures, 'MANIFEST.json'), 'utf8')) as { files: Array<{ file: string, sharpDecode?: string, format?: string }> }
+  const shown = files.filter(({ file, sharpDecode }) => sharpDecode === 'ok' && !/\.(?:svgz|bmp|ico)$/.test(file)).map(({ file }) => file)
+  t.ok(shown.length > 250, `${shown.length} pictures`)
+  const root = await scratch(t, { 'index.html': `<!doctype html>${shown.map(file => `<img src="/p/${file.split('/').map(encodeURIComponent).join('/')}?w=320&f=auto">`).join('')}` })
+  const cache = join(await scratch(t), 'cache')
+  const served = await serveMedia(t, {
+    sources: { pictures: { driver: 'file', root: pictures }, site: { driver: 'file', root } },
+    mounts: [{ source: 'site' }, { prefix: '/p', source: 'pictures' }],
+    images: { cache: { directory: cache } }
+  })
+  const { page, complaints } = await openPage(t)
+  await page.goto(served.url, { waitUntil: 'load', timeout: 120_000 })
+  const blank = await page.evaluate('[...document.images].filter(image => !image.complete || image.naturalWidth === 0 || image.naturalWidth > 320).map(image => decodeURIComponent(image.src))')
+  t.strictSame(blank, [])
+  t.strictSame(complaints.filter(complaint => !complaint.includes('favicon')), [])
+  const types = await page.evaluate('Promise.all([...document.images].map(async image => (await fetch(image.src, { headers: { accept: "image/avif,image/webp,*/*" } })).headers.get("content-type"))).then(all => [...new Set(all)].sort())')
+  t.strictSame(types, ['image/avif', 'image/webp'])
 })

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Ajv } from 'ajv'
@@ -8,6 +8,7 @@ import { loadConfig } from '../../lib/config/load.ts'
 import { resolveConfig } from '../../lib/config/resolve.ts'
 import { Config } from '../../lib/config/schema.ts'
 import { advice, failures } from '../../lib/errors.ts'
+import { operationNames, operations } from '../../lib/transform/operations.ts'
 import { root } from '../cli/process.ts'
 import { scratch } from '../helpers/app.ts'
 
@@ -49,6 +50,17 @@ t.test('every failure has its row, with advice', t => {
   const page = generatedFiles()['docs/errors.md'] ?? ''
   for (const [code, [status, title]] of Object.entries(failures)) {
     t.ok(page.includes(`| \`${code}\` | ${status} | ${title} | ${advice[code as keyof typeof advice].replaceAll('|', '\\|')} |`), code)
+  }
+  t.end()
+})
+
+t.test('every operation has its section, with its names, what it expects, and a picture of it', t => {
+  const page = generatedFiles()['docs/transforms.md'] ?? ''
+  for (const name of operationNames) {
+    const { aliases, argument, doc, example } = operations[name]
+    const section = page.split('\n### ').find(text => text.startsWith(`\`${name}\``)) ?? ''
+    for (const text of [...aliases.map(alias => `\`${alias}\``), doc, argument.expected, `\`?${example}\``]) t.ok(section.includes(text), `${name}: ${text}`)
+    t.ok(existsSync(join(root, `docs/transforms/${name}.webp`)), `${name}: node docs/transform-pictures.mjs`)
   }
   t.end()
 })

@@ -107,6 +107,9 @@ t.test('and runs', async t => {
     served: { status: 200, text: 'from memory', headers: { 'access-control-allow-origin': 'https://a.example.com', 'cross-origin-resource-policy': 'same-site', 'cache-control': 'public, max-age=300', 'server-timing': /./ } },
     facts: { status: 200, headers: { etag: /^W\// } },
     startServer: 'function',
+    picture: '/media/pictures/my%20cat.jpg?w=320&fit=cover&bri=20&f=auto',
+    warmed: { made: 0, there: 0, failed: 0, picture: 0, 'no-picture': 1 },
+    purged: { tag: 'prefix:/pictures/', found: 0, behind: [] },
     schema: 'fastify-media configuration'
   })
   t.strictSame(JSON.parse((answers.facts as { text: string }).text), { address: '203.0.113.5', base: 'https://cdn.example.com', ready: true })

@@ -14,7 +14,10 @@ import readiness from 'fastify-media/plugins/readiness'
 import securityHeaders from 'fastify-media/plugins/security-headers'
 import staticFiles, { type Mount } from 'fastify-media/plugins/static'
 import telemetry from 'fastify-media/plugins/telemetry'
+import { purge, type Purged } from 'fastify-media/purge'
 import { startServer } from 'fastify-media/server'
+import { url, type ImageUrl } from 'fastify-media/url'
+import { warm, type WarmCounts } from 'fastify-media/warm'
 
 const configuration: MediaOptions = {
   sources: { files: { driver: 'file', root: 'files', symlinks: 'deny' } },
@@ -22,6 +25,11 @@ const configuration: MediaOptions = {
 }
 const app = fastify(options)
 app.register(media, { ...configuration, prefix: '/media' })
+
+const picture: ImageUrl = url('/media/pictures/my cat.jpg').resize({ width: 320, fit: 'cover' }).format('auto').set('bri', 20)
+
+const warmed: WarmCounts = await warm({ ...configuration, images: { cache: { directory: 'cache' } } }, { base: process.cwd(), queries: ['w=320'] })
+const purged: Purged = await purge('/pictures/', { directory: 'cache' })
 
 const bytes = Buffer.from('from memory')
 const memory: Mount['source'] = {
@@ -64,6 +72,9 @@ console.log(JSON.stringify({
   served: await ask('/alone/files/a.txt', { origin: 'https://a.example.com' }),
   facts: await ask('/alone/facts', { 'x-forwarded-for': '203.0.113.5', 'x-forwarded-host': 'cdn.example.com', 'x-forwarded-proto': 'https' }),
   startServer: typeof startServer,
+  picture,
+  warmed,
+  purged,
   schema: schema.title
 }))
 await app.close()
@@ -73,6 +84,7 @@ await app.close()
 export const misuse = `import fastify from 'fastify'
 import media from 'fastify-media'
 import conditional from 'fastify-media/plugins/conditional'
+import { url } from 'fastify-media/url'
 const app = fastify()
 // @ts-expect-error: a key that is not there
 app.register(media, { sources: {}, mounts: [], mount: [] })
@@ -83,4 +95,8 @@ app.register(media, { sources: {}, mounts: [{ prefix: '/' }] })
 app.register(conditional)
 // @ts-expect-error: a representation without a type
 app.get('/', (_request, reply) => reply.deliver({ open: () => Buffer.alloc(0) }))
+// @ts-expect-error: a fit that is not there
+url('/a.jpg').resize({ fit: 'crop-to-fit' })
+// @ts-expect-error: a value of another operation
+url('/a.jpg').set('bri', 'bright')
 `

@@ -9,8 +9,22 @@ t.test('an empty configuration gets every default', async t => {
   t.strictSame(config, {
     server: { host: 'localhost', port: 3000, idleTimeoutMs: 120_000, shutdownDelayMs: 1000, shutdownDeadlineMs: 30_000 },
     log: { level: 'info', requests: true, serverTiming: false },
-    hotFiles: { maxFileBytes: 262_144, totalBytes: 67_108_864, maxFiles: 20_000, revalidateMs: 1000 },
+    hotFiles: { maxFileBytes: 262_144, totalBytes: 67_108_864, maxFiles: 20_000, revalidateMs: 1000, staleMs: 0 },
     largeFiles: { poolBytes: 33_554_432, maxDescriptors: 256, descriptorIdleMs: 5000 },
+    images: {
+      workers: 0,
+      deadlineMs: 10_000,
+      workerBytes: 335_544_320,
+      totalBytes: 402_653_184,
+      idleMs: 60_000,
+      hostileMs: 60_000,
+      maxWaiting: 1000,
+      maxWaitMs: 30_000,
+      pixelsInFlight: 50_000_000,
+      cacheHeader: true,
+      tagHeaders: true,
+      cache: { memoryBytes: 67_108_864, directory: '/.cache', diskBytes: 4_294_967_296 }
+    },
     trustedProxies: [],
     sources: {},
     mounts: []
@@ -27,7 +41,7 @@ t.test('defaults stand inside the kinds of sources, the items of lists and what 
     all: { driver: 'tree', branches: [{ path: '/', source: 'files' }] }
   })
   const rest = { permission: 'read', delivery: 'serve', index: ['index.html'], listing: false, precompressed: true, resourcePolicy: 'cross-origin', trustActiveContent: false }
-  t.strictSame(config.mounts, [
+  t.strictSame(config.mounts.map(({ images: _images, ...mount }) => mount), [
     {
       ...rest,
       prefix: '/',
@@ -38,6 +52,20 @@ t.test('defaults stand inside the kinds of sources, the items of lists and what 
     },
     { ...rest, prefix: '/x', source: 'all', cache: { default: '1h', types: {} } }
   ])
+})
+
+t.test('pictures are made into variants unless a mount says otherwise, and only within bounds', async t => {
+  const { config } = await resolveConfig({ sources: files, mounts: [{ source: 'files' }, { source: 'files', prefix: '/off', images: { mode: 'off' } }], images: { cache: { directory: 'kept' } } }, { base: '/base' })
+  const [mount, off] = config.mounts
+  t.match(mount?.images, { mode: 'snapped', grammars: ['query', 'ipx'], unknownParameters: 'refuse', info: true, gps: false, upgrade: false, limits: { inputPixels: 50_000_000, operations: 16 } })
+  t.equal(off?.images.mode, 'off')
+  t.match(config.images, { workers: 0, deadlineMs: 10_000, cache: { directory: '/base/kept' } })
+})
+
+t.test('presets, overlays and modes of pictures that cannot hold are mistakes', async t => {
+  const images = { mode: 'presets', presets: { card: 'w=320&wdith=1', empty: '' }, overlays: { logo: { source: 'fils', file: 'logo.png' }, up: { source: 'files', file: '../x' } }, fallback: '/etc/passwd', widths: [0], formats: ['bmp'] }
+  const error = await resolveConfig({ sources: files, mounts: [{ source: 'files', images }, { source: 'files', prefix: '/b', images: { mode: 'presets' } }] }, { base: '/' }).then(() => t.fail(), (reason: Error) => reason) as Error
+  for (const part of ['mounts[0].images.presets.card', 'wdith', 'mounts[0].images.presets.empty', 'overlays.logo.source', 'Did you mean files?', 'overlays.up.file', 'images.fallback', 'images.widths[0]', 'images.formats[0]', 'mounts[1].images.presets']) t.ok(error.message.includes(part), part)
 })
 
 t.test('the input stays as it is, and the result cannot be changed at any depth', async t => {

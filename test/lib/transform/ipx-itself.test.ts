@@ -3,7 +3,7 @@ import sharp from 'sharp'
 import t from 'tap'
 import { inputFormats } from '../../../lib/image/format.ts'
 import type { OpenInput } from '../../../lib/image/job.ts'
-import { runJob } from '../../../lib/image/pipeline.ts'
+import { runJob } from '../../../lib/image/pipeline/pipeline.ts'
 import { parseIpx } from '../../../lib/transform/grammars/ipx.ts'
 import { canonical } from '../../../lib/transform/transform.ts'
 

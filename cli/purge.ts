@@ -1,0 +1,36 @@
+import { loadConfig } from '../lib/config/load.ts'
+import { directoryConfig } from '../lib/config/options.ts'
+import { MediaError } from '../lib/errors.ts'
+import { purge as purgeShared, tagToPurge } from '../lib/purge.ts'
+import { reasonOf } from './reason.ts'
+import { readEnvironment } from './environment.ts'
+import { readArguments, UsageError } from './usage.ts'
+
+/** `fastify-media purge WHAT`: has servers that share a variant cache forget an original, a prefix, a tag or everything. */
+export default async function purge (args: string[]): Promise<void> {
+  const { values: { config: file }, positional: what } = readArguments(args, { config: { type: 'string' } })
+  if (what === undefined) throw new UsageError('Expected what to purge: the path of an original, of a directory with a slash at its end, a tag, or *')
+  try {
+    tagToPurge(what)
+  } catch (error) {
+    throw new UsageError(`Expected what to purge but received ${what}: ${(error as Error).message}`)
+  }
+  const environment = await readEnvironment()
+  const { config: { images: { cache } } } = await loadConfig({ cwd: process.cwd(), environment, file, fallback: directoryConfig(environment.MEDIA_ROOT) })
+  if (cache.redis === undefined && cache.diskBytes === 0) {
+    return fail('Variants are kept in the memory of each server alone (images.cache.diskBytes is 0, and there is no redis): restart it')
+  }
+  try {
+    const { tag, found, behind } = await purgeShared(what, cache, fault => console.error(reasonOf(fault)))
+    console.log(`Purged ${tag}${found === undefined ? '' : `: ${found} ${found === 1 ? 'variant' : 'variants'} removed`}`)
+    if (behind.length > 0) fail(`Not every server took note in time; these may still give what is older: ${behind.join(', ')}`)
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error
+    fail(cache.redis === undefined ? `${cache.directory}: ${reasonOf(error)}` : reasonOf(error))
+  }
+}
+
+function fail (message: string): void {
+  console.error(message)
+  process.exitCode = 1
+}
