@@ -55,8 +55,13 @@ function startLoad ({ url, method = 'GET', headers = {}, paths = 0 }) {
   return spawn('wrk', [
     '-t1', `-c${CONNECTIONS}`, '-d', FAR_AWAY, '--timeout', REQUEST_TIMEOUT, '--latency', '-s', script,
     ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
-    url.replace('%d', '0'), '--', paths > 0 ? new URL(url).pathname : '', String(paths)
+    url.replace('%d', '0'), '--', paths > 0 ? pathOf(url) : '', String(paths)
   ])
+}
+
+function pathOf (url) {
+  const { pathname, search } = new URL(url)
+  return pathname + search
 }
 
 /**
