@@ -69,7 +69,7 @@ export const operations = {
   flip: operation({ aliases: [], argument: word(['h', 'v', 'hv'], { '': 'v', 1: 'v', true: 'v', vh: 'hv', horizontal: 'h', vertical: 'v', both: 'hv' }), step: 'orient', doc: 'Mirrors left to right (`h`), top to bottom (`v`), or both', example: 'flip=h' }),
   trim: operation({ aliases: [], argument: numberOr(number({ minimum: 0, maximum: 255, unit: 'difference of colour', grid: 5 }), word(['auto'], { '': 'auto', 1: 'auto', true: 'auto' })), step: 'crop', doc: 'Cuts off edges of one colour; the number says how far a pixel may be from it', example: 'trim=auto' }),
   rect: operation({ aliases: ['extract'], argument: rectangle(100_000), step: 'crop', doc: 'Cuts out `left,top,width,height` before anything is resized', example: 'rect=0.25,0.25,0.5,0.5' }),
-  w: operation({ aliases: ['width'], argument: pixels(MAX_SIDE), step: 'size', doc: 'Width', example: 'w=320' }),
+  w: operation({ aliases: ['width'], argument: pixels(MAX_SIDE), step: 'size', doc: 'Width; a height that nobody asked for is bounded by the limits', example: 'w=320' }),
   h: operation({ aliases: ['height'], argument: pixels(MAX_SIDE), step: 'size', doc: 'Height', example: 'h=200' }),
   ar: operation({ aliases: ['aspect-ratio'], argument: ratio({ minimum: 0.01, maximum: 100 }), step: 'size', doc: 'Width to height; crops where only one side is given', example: 'w=320&ar=1:1' }),
   fit: operation({

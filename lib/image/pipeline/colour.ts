@@ -68,18 +68,25 @@ function hasName (icc: Buffer, name: string): boolean {
 export function inWorkingColours ({ picture, original, job: { transform: { cs } } }: Work): Sharp {
   const image = inChannels(picture)
   if (picture.colours === 'carried') return image.keepIccProfile()
+  if (picture.colours === 'late') return profiled(image)
   const way = picture.colours === 'original' ? wayOfColours(original, cs) : cs === 'p3' ? 'p3' : 'srgb'
   if (way === 'keep') return image.keepIccProfile()
   // Grey has no colours to lose: it is the same in sRGB and in Display P3.
   if (way === 'srgb' || picture.grey) return image
-  return way === 'deep-srgb' ? image.withIccProfile('srgb', { attach: false }) : image.withIccProfile('p3')
+  return way === 'deep-srgb' ? profiled(image) : image.withIccProfile('p3')
 }
 
 /** The picture's image in sRGB, for bare pixels: no profile goes along with them. */
 export function inSrgb ({ picture, original }: Work): Sharp {
   const image = inChannels(picture)
+  if (picture.colours === 'late') return profiled(image)
   const way = picture.colours === 'original' ? wayOfColours(original, undefined) : 'srgb'
-  return way === 'deep-srgb' && !picture.grey ? image.withIccProfile('srgb', { attach: false }) : image
+  return way === 'deep-srgb' && !picture.grey ? profiled(image) : image
+}
+
+/** In sRGB by the profile that the image has, which the engine applies last. */
+function profiled (image: Sharp): Sharp {
+  return image.withIccProfile('srgb', { attach: false })
 }
 
 function inChannels ({ image, grey }: Picture): Sharp {

@@ -36,9 +36,10 @@ async function sampleOf (work: Work): Promise<Parameters<typeof findQuality>[0]>
   return { bytes: data, channels: info.channels, width: info.width, height: info.height }
 }
 
-/** Kept EXIF would say how the original lay: pixels that were settled no longer know. */
+/** Kept EXIF, and AVIF with none too, would say how the original lay: pixels that were settled no longer know. */
 async function withoutOrientation (work: Work): Promise<Work> {
-  return keepsCopyright(work) && work.original.orientation > 1 ? await settle(work, 'raw') : work
+  if (work.original.orientation === 1) return work
+  return work.job.format === 'avif' || keepsCopyright(work) ? await settle(work, 'raw') : work
 }
 
 function keepsCopyright ({ job: { transform }, original }: Work): boolean {

@@ -1,6 +1,7 @@
 import sharp, { type Metadata, type SharpOptions } from 'sharp'
 import { MediaError } from '../../errors.ts'
-import { wayOfColours, isGreySpace } from './colour.ts'
+import { changes } from './adjusting.ts'
+import { isGreySpace, keepsAlpha, wayOfColours } from './colour.ts'
 import { engineFault } from './engine-faults.ts'
 import { area } from './geometry.ts'
 import type { HeaderFacts } from '../headers/facts.ts'
@@ -107,9 +108,24 @@ export interface Opening {
   readonly upright?: boolean
 }
 
+/**
+ * Whether the profile waits until the size is made, when a fraction of the pixels is left: a
+ * third of the work on a Display P3 photo (ADR 0012). Not where other colours come in, or are
+ * compared, before.
+ */
+function appliesLate (original: Original, { transform, format }: VariantJob): boolean {
+  const { icc, space, deep, hasAlpha } = original
+  if (icc === undefined || space !== 'srgb' || deep || wayOfColours(original, transform.cs) !== 'srgb') return false
+  const isFlattened = hasAlpha && !keepsAlpha(format)
+  return !isFlattened && !changes(transform) && transform.trim === undefined && transform.gamma === undefined && (transform.rot ?? 0) % 90 === 0
+}
+
 /** An original as a picture nothing was done to. */
-export function opened (readable: Readable, { original, job: { limits, transform } }: Pick<Work, 'original' | 'job'>, { tolerant, density, upright = false }: Opening): Picture {
+export function opened (readable: Readable, { original, job }: Pick<Work, 'original' | 'job'>, { tolerant, density, upright = false }: Opening): Picture {
+  const { limits, transform } = job
+  const isLate = appliesLate(original, job)
   const options: SharpOptions = {
+    ignoreIcc: isLate,
     sequentialRead: true,
     failOn: tolerant ? 'none' : 'error',
     // The size of an SVG is bounded where it is drawn: its own says nothing.
@@ -128,6 +144,6 @@ export function opened (readable: Readable, { original, job: { limits, transform
     grey: isGreySpace(original.space),
     place: place.open,
     overlays: [],
-    colours: 'original'
+    colours: isLate ? 'late' : 'original'
   }
 }

@@ -7,7 +7,7 @@ import type { SmartCut } from './fits.ts'
 import type { OutputFormat } from '../format.ts'
 import { area, isWhole, sameSize, turnedSize, unturnedRect, UPRIGHT, type Rect, type Size, type Turn } from './geometry.ts'
 import { frameByFrame, frameImage, queue, settle } from './picture.ts'
-import { planSize, type SizePlan } from './plan.ts'
+import { planSize, type Planned, type SizePlan } from './plan.ts'
 import { rendered } from './rendering.ts'
 import { place, type Step, type Work } from './work.ts'
 
@@ -17,12 +17,15 @@ const formatSides: Partial<Record<OutputFormat, number>> = { jpeg: 65_500, webp:
 /** Makes the size: every fit is one scaling and one cut, by the plan. */
 export const size: Step = async work => {
   const { job: { transform, limits }, original, picture, turn } = work
-  const plan = planSize(transform, {
+  const planned: Planned = {
     picture: turnedSize(picture.size, turn),
     crop: work.crop,
     vector: original.vector,
     scaledPixels: Math.max(limits.outputPixels, area(picture.size))
-  })
+  }
+  const asked = planSize(transform, planned)
+  const within = withinLimits(work, asked.canvas)
+  const plan = within === undefined ? asked : planSize({ ...transform, ...within, fit: 'inside' }, planned)
   refuseVariant(work, plan.canvas)
   const laid = await lay(await beforeSize(work), plan, turn)
   const chosen = plan.smart === undefined ? laid : await choose(laid, plan.smart)
@@ -33,11 +36,27 @@ export const size: Step = async work => {
   return isDeep && changes(transform) ? await settle(sized) : sized
 }
 
+function mostOf ({ limits, format }: Work['job']): number {
+  return Math.min(limits.dimension, formatSides[format] ?? limits.dimension)
+}
+
+/** The box of a variant that only the original's own size makes too large: nobody asked for a side of that length. */
+function withinLimits ({ job, picture: { frames } }: Work, canvas: Size): { w: number, h: number } | undefined {
+  const { transform: { w, h, fit, ar, pad = [] }, limits } = job
+  if (fit !== undefined || ar !== undefined || (w !== undefined && h !== undefined)) return undefined
+  const [top = 0, right = 0, bottom = 0, left = 0] = pad
+  const box = { width: mostOf(job) - left - right, height: mostOf(job) - top - bottom }
+  const pixels = Math.min(limits.outputPixels, limits.framePixels / frames) - (left + right) * canvas.height - (top + bottom) * canvas.width
+  const scale = Math.min(box.width / canvas.width, box.height / canvas.height, Math.sqrt(pixels / area(canvas)))
+  return scale > 0 && scale < 1 ? { w: Math.max(1, Math.floor(canvas.width * scale)), h: Math.max(1, Math.floor(canvas.height * scale)) } : undefined
+}
+
 /** @throws {MediaError} `image-too-large` before anything of it is made */
-function refuseVariant ({ job: { transform, limits, format }, picture: { frames } }: Work, canvas: Size): void {
+function refuseVariant ({ job, picture: { frames } }: Work, canvas: Size): void {
+  const { transform, limits, format } = job
   const [top = 0, right = 0, bottom = 0, left = 0] = transform.pad ?? []
   const variant = { width: canvas.width + left + right, height: canvas.height + top + bottom }
-  const most = Math.min(limits.dimension, formatSides[format] ?? limits.dimension)
+  const most = mostOf(job)
   const told = `The variant would have ${variant.width} × ${variant.height} pixels`
   if (Math.max(variant.width, variant.height) > most) {
     throw new MediaError('image-too-large', { detail: most < limits.dimension ? `${told}, and a side of ${format} has at most ${most}` : `${told}, more than dimension allows: ${most}` })

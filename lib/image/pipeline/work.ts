@@ -45,8 +45,8 @@ export interface Picture {
   readonly place: number
   /** What is queued to be laid over it. */
   readonly overlays: readonly OverlayOptions[]
-  /** Whether colours are those of the file, of sRGB, or of the profile that goes along. */
-  readonly colours: 'original' | 'srgb' | 'carried'
+  /** Whether colours are those of the file, of sRGB, or of the profile that goes along. `late`: the file's profile is applied when all else is done. */
+  readonly colours: 'original' | 'late' | 'srgb' | 'carried'
   /** The pixels, where the picture is nothing but these: 8 bits a sample, frames one below the other. */
   readonly pixels?: Pixels | undefined
 }

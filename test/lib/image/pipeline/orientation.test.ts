@@ -35,6 +35,16 @@ t.test('each of the eight orientations comes out upright', async t => {
   t.ok(difference(await madeRaster(await lying(6, 'tiff'), ''), upright) < 1, 'TIFF')
 })
 
+t.test('so it does in every format that a variant may have', async t => {
+  for (const format of ['jpeg', 'png', 'webp', 'avif', 'tiff'] as const) {
+    for (const orientation of [1, 3, 5, 6, 8]) {
+      const { bytes } = await make(await lying(orientation, 'jpeg'), '', { format })
+      t.match(await sharp(bytes).metadata(), { width: 120, height: 80 }, `${format} ${orientation}`)
+      t.ok(difference(await raster(bytes), upright) < 9, `${format} ${orientation}`)
+    }
+  }
+})
+
 t.test('a variant has no orientation of its own, whatever metadata it keeps', async t => {
   for (const meta of ['none', 'copyright', 'all']) {
     for (const orientation of [3, 6]) {

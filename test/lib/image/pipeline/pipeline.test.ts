@@ -63,6 +63,20 @@ t.test('what is no image, or none that is accepted, is refused by name', async t
   t.match(await refusal(hevc), { code: 'unsupported-image', detail: /HEVC/ })
 })
 
+t.test('a side that nobody asked for is bounded, not refused', async t => {
+  const tall = await file(drawn(4, 3000, (x, y) => [x * 60, y / 12, 0]))
+  const size = async (query: string, limits: object): Promise<object> => {
+    const { width, height } = await sharp((await make(tall, query, { format: 'png', limits })).bytes).metadata()
+    return { width, height }
+  }
+  t.strictSame(await size('w=320', { dimension: 1500 }), { width: 2, height: 1500 })
+  t.strictSame(await size('', { dimension: 1500 }), { width: 2, height: 1500 })
+  t.strictSame(await size('w=4', { outputPixels: 3000 }), { width: 2, height: 1500 })
+  t.strictSame(await size('w=4&pad=10', { dimension: 1520 }), { width: 22, height: 1520 })
+  t.strictSame(await size('w=4', { dimension: 3000 }), { width: 4, height: 3000 })
+  await t.rejects(make(tall, 'w=4&pad=10', { format: 'png', limits: { dimension: 15 } }), { code: 'image-too-large' }, 'a border leaves no room')
+})
+
 t.test('limits are kept before anything is decoded, and named', async t => {
   const bomb = png({ width: 30_000, height: 30_000 })
   const before = performance.now()
