@@ -30,7 +30,7 @@ export default async function media (app: FastifyInstance, options: MediaOptions
   const config = await configOf(options, { cwd: process.cwd(), environment: process.env, ignore: Object.keys(serverOptions) })
   const sources = await openSources(config)
   const images = imagesOf(config, sources, app.log)
-  app.addHook('onClose', async function closeSources () { await images.close().finally(async () => await sources.close()) })
+  app.addHook('onClose', async function closeSources () { await images.close() })
 
   await app.register(errors)
   await app.register(telemetry, config.log)

@@ -4,6 +4,7 @@ import type { Environment } from '../lib/config/environment.ts'
 import { loadConfig } from '../lib/config/load.ts'
 import { directoryConfig } from '../lib/config/options.ts'
 import type { Config } from '../lib/config/schema.ts'
+import { missingFormats } from '../lib/image/workers/missing-formats.ts'
 import { startServer } from '../server.ts'
 import { readEnvironment } from './environment.ts'
 import { readArguments, UsageError } from './usage.ts'
@@ -30,6 +31,16 @@ export default async function serve (args: string[]): Promise<void> {
   })
   const app = await startServer(config)
   console.error(startLine(config, (app.server.address() as AddressInfo).port))
+  await tellMissingFormats(config)
+}
+
+/** What pictures the installed engine cannot decode, although a mount allows them. */
+async function tellMissingFormats ({ mounts }: Readonly<Config>): Promise<void> {
+  const wanted = new Set(mounts.flatMap(({ images }) => images.mode === 'off' ? [] : images.inputs))
+  if (wanted.size === 0) return
+  const missing = await missingFormats(wanted).catch((error: Error) => error)
+  if (missing instanceof Error) console.error(`Pictures cannot be made: ${missing.message}`)
+  else if (missing.length > 0) console.error(`The installed image engine cannot decode ${missing.join(', ')}`)
 }
 
 function withFlags (environment: Environment, flags: Record<string, string | undefined>): Environment {

@@ -47,7 +47,9 @@ function asMediaError (error: FastifyError | MediaError | Error): MediaError {
 
 /** Our own faults and those of the file system, and why a client was refused where another's code refused it. */
 function logFailure (failure: MediaError, error: Error, request: FastifyRequest): void {
-  if (failure.statusCode >= 500) request.log.error({ err: failure.cause ?? error, code: failure.code, ...failure.context }, failure.message)
+  // Shedding load is no fault: a stack for each would be a second flood.
+  if (failure.statusCode === 503 && failure.cause === undefined) request.log.warn({ code: failure.code, ...failure.context }, failure.message)
+  else if (failure.statusCode >= 500) request.log.error({ err: failure.cause ?? error, code: failure.code, ...failure.context }, failure.message)
   else if (failure.context !== undefined) request.log.warn({ code: failure.code, ...failure.context }, failure.message)
   else if (failure !== error) request.log.info({ code: failure.code, reason: error.message }, failure.message)
 }

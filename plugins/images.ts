@@ -4,6 +4,7 @@ import { MediaError } from '../lib/errors.ts'
 import { ACCEPT_CH } from '../lib/image/hints.ts'
 import type { Described, MountImages } from '../lib/image/mount-images.ts'
 import type { Reading } from '../lib/image/reading.ts'
+import { lastSegment } from '../lib/paths/last-segment.ts'
 import type { Key } from '../lib/paths/request-path.ts'
 import { representationHeaders, type Representation } from '../lib/representation.ts'
 import type { Mount } from './static.ts'
@@ -91,14 +92,14 @@ export default fp(async function images (app, options: ImagesOptions) {
     if (provisional) reply.header('cache-control', mount.provisionalCache)
     if (mount.clientHints) reply.header('accept-ch', ACCEPT_CH)
     if (tagHeaders && tag.length <= MAX_TAG) reply.header('cache-tag', tag).header('surrogate-key', tag)
-    const download = asked.download === undefined ? undefined : { downloadName: asked.download === '' ? key.slice(key.lastIndexOf('/') + 1) : asked.download }
+    const download = asked.download === undefined ? undefined : { downloadName: asked.download === '' ? lastSegment(key) : asked.download }
     return reply.deliver(tell(reply, representation), download)
   }
 
   /** What the cache did is known when the variant is. */
   function tell (reply: FastifyReply, representation: Representation): Representation {
     const { complete, cacheOutcome } = representation
-    if (complete !== undefined) return { ...representation, complete: async options => tell(reply, await complete(options)) }
+    if (complete !== undefined) return { ...representation, complete: async how => tell(reply, await complete(how)) }
     if (cacheOutcome === undefined) return representation
     reply.cacheOutcome = cacheOutcome
     if (cacheHeader) reply.header('x-cache', cacheOutcome)

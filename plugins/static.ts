@@ -4,6 +4,7 @@ import { MediaError } from '../lib/errors.ts'
 import { selectCoding } from '../lib/http/accept-encoding.ts'
 import { addVary } from '../lib/http/vary.ts'
 import { listingFormat, listingJson, listingPage, type ListingView } from '../lib/listing.ts'
+import { lastSegment } from '../lib/paths/last-segment.ts'
 import { childKey, decodePath, encodeSegment, pathBelow, type Key, type RequestPath } from '../lib/paths/request-path.ts'
 import { fallbackKey, type Fallback } from '../lib/paths/fallback.ts'
 import type { ContentCoding, Representation } from '../lib/representation.ts'
@@ -106,10 +107,6 @@ function downloadOptions (request: FastifyRequest, key: Key): { downloadName: st
   if (download === undefined) return undefined
   const asked = typeof download === 'string' ? lastSegment(download.trim()) : ''
   return { downloadName: asked === '' ? lastSegment(key) : asked }
-}
-
-function lastSegment (path: string): string {
-  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
 }
 
 /**

@@ -195,11 +195,15 @@ class HotRepresentation implements Representation {
       const bytes = this.bytes ?? await (this.#loading ??= this.#load())
       return range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)
     } catch (error) {
-      if (error instanceof RepresentationChanged) this.#hotFiles.drop(this.#entry)
+      if (error instanceof RepresentationChanged) this.outdated()
       throw error
     } finally {
       this.#loading = undefined
     }
+  }
+
+  outdated (): void {
+    this.#hotFiles.drop(this.#entry)
   }
 
   async #load (): Promise<Buffer> {

@@ -1,8 +1,9 @@
 import { originalTag } from '../cache/purge-tags.ts'
 import { Recent } from '../cache/recent.ts'
 import { SingleFlight } from '../cache/single-flight.ts'
-import type { StoredVariant, VariantKey, VariantStore } from '../cache/store.ts'
+import type { MakingLease, StoredVariant, VariantKey, VariantStore } from '../cache/store.ts'
 import { MediaError, type FailureCode } from '../errors.ts'
+import { RepresentationChanged } from '../representation.ts'
 import type { FoundFile } from '../sources/source.ts'
 import type { ImageJob, ImageResult, JobInput } from './job.ts'
 import type { Transform } from '../transform/transform.ts'
@@ -47,6 +48,15 @@ interface Refusal {
   readonly until: number
 }
 
+/** What became of the variants of an original. */
+interface History {
+  readonly made: boolean
+  /** How many ended their worker since one was made. */
+  readonly costly: number
+}
+
+/** Variants of one original that may end their worker, one after the other, until none is tried for a while. */
+const MAX_COSTLY = 3
 /** Originals that are remembered for having ended a worker, or for never having done so. */
 const REMEMBERED = 10_000
 /** Estimated bytes that count as one pixel of the queue's budget: what a plain decode takes. */
@@ -62,18 +72,23 @@ export class Deriver {
   readonly #queue: Queue
   readonly #store: VariantStore
   readonly #hostileMs: number
+  readonly #workerBytes: number
   readonly #flights = new SingleFlight<Made>()
   readonly #refused = new Recent<string, Refusal>(REMEMBERED)
-  readonly #good = new Recent<string, true>(REMEMBERED)
+  readonly #histories = new Recent<string, History>(REMEMBERED)
   readonly #qualities = new Recent<string, number>(REMEMBERED)
   readonly #writes = new Map<VariantKey, Promise<void>>()
 
-  /** @param hostileMs how long what cannot be made is refused without another try, in milliseconds */
-  constructor (parts: { workers: Workers, queue: Queue, store: VariantStore, hostileMs: number }) {
+  /**
+   * @param parts.hostileMs how long what cannot be made is refused without another try, in milliseconds
+   * @param parts.workerBytes memory of one worker: what is known to need more is not tried
+   */
+  constructor (parts: { workers: Workers, queue: Queue, store: VariantStore, hostileMs: number, workerBytes: number }) {
     this.#workers = parts.workers
     this.#queue = parts.queue
     this.#store = parts.store
     this.#hostileMs = parts.hostileMs
+    this.#workerBytes = parts.workerBytes
   }
 
   /** What is kept under a key: at once where it is in memory. */
@@ -95,7 +110,7 @@ export class Deriver {
       try {
         return await this.#make(variant, options, signal)
       } finally {
-        if (there !== undefined) void Promise.resolve(this.#writes.get(variant.key)).finally(async () => await there.release())
+        if (there !== undefined) void this.#release(there, variant.key)
       }
     }, options.signal)
   }
@@ -103,6 +118,12 @@ export class Deriver {
   /** Settles when all that was made is kept. */
   async settled (): Promise<void> {
     await Promise.all(this.#writes.values())
+  }
+
+  /** When it is kept, or will not be. */
+  async #release (lease: MakingLease, key: VariantKey): Promise<void> {
+    await this.#writes.get(key)
+    await lease.release()
   }
 
   async #make (variant: Variant, options: MakeOptions, signal: AbortSignal): Promise<Made> {
@@ -113,6 +134,9 @@ export class Deriver {
     if ((original.found.representation.size ?? 0) > options.inputBytes) {
       throw new MediaError('image-too-large', { detail: `The original has more than ${options.inputBytes} bytes (limits.inputBytes)` })
     }
+    if ((memoryNeed(original.facts) ?? 0) > this.#workerBytes) {
+      throw new MediaError('image-too-costly', { detail: `The image takes more memory than a worker may have: ${this.#workerBytes} bytes` })
+    }
     const run = async (pixels: number): Promise<ImageResult> => await this.#queue.run(
       async running => await this.#workers.run(this.#job(variant, id), await inputsOf(variant), { signal: running, maxInputBytes: options.inputBytes }).catch(crowdedOut),
       { lane: options.lane, pixels, priority: options.priority ?? 'request', signal }
@@ -122,11 +146,12 @@ export class Deriver {
         if (error instanceof CrowdedOut) return await run(Number.POSITIVE_INFINITY) // alone
         throw error
       })
-      this.#good.set(id, true)
+      if (variant.job.kind === 'variant') this.#histories.set(id, { made: true, costly: 0 })
       if (result.facts.quality !== undefined) this.#qualities.set(qualityId(variant, id), result.facts.quality)
       return this.#keep(variant, result)
     } catch (error) {
       if (error instanceof MediaError) this.#remember(error, id, variant)
+      else if (error instanceof RepresentationChanged) for (const { representation } of partsOf(variant)) representation.outdated?.()
       throw error
     }
   }
@@ -134,9 +159,15 @@ export class Deriver {
   /** What cannot be made is not tried again at once; what ended its worker, in no other size either. */
   #remember ({ code, statusCode, detail }: MediaError, id: string, { key }: Variant): void {
     if (statusCode !== 415 && statusCode !== 422) return
-    // One that was made before has shown that it can be: what is asked of it is what costs.
-    const isHostile = code === 'image-too-costly' && this.#good.get(id) === undefined
-    this.#refused.set(isHostile ? id : key, { code, detail, until: performance.now() + this.#hostileMs })
+    this.#refused.set(code === 'image-too-costly' && this.#isHostile(id) ? id : key, { code, detail, until: performance.now() + this.#hostileMs })
+  }
+
+  /** One that was made before has shown that it can be: what is asked of it is what costs, for some time. */
+  #isHostile (id: string): boolean {
+    const { made = false, costly = 0 } = this.#histories.get(id) ?? {}
+    const isHostile = !made || costly + 1 >= MAX_COSTLY
+    this.#histories.set(id, { made, costly: isHostile ? 0 : costly + 1 })
+    return isHostile
   }
 
   #refuse (name: string): void {
@@ -190,8 +221,11 @@ function outputPixels ({ w, h }: Transform, { width = 1, height = 1 }: HeaderFac
 }
 
 async function inputsOf ({ original, overlay }: Variant): Promise<JobInput[]> {
-  const found = overlay === undefined ? [original.found] : [original.found, overlay]
-  return await Promise.all(found.map(inputOf))
+  return await Promise.all(partsOf({ original, overlay }).map(inputOf))
+}
+
+function partsOf ({ original, overlay }: Pick<Variant, 'original' | 'overlay'>): FoundFile[] {
+  return overlay === undefined ? [original.found] : [original.found, overlay]
 }
 
 /** A file on disk is opened by the worker itself. */

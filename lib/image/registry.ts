@@ -29,7 +29,7 @@ export interface Images {
    * @param tag as `Purges.purge` takes it
    */
   purge (tag: string): Promise<PurgeOutcome>
-  /** Settles when what was made is kept, and workers and stores are closed. */
+  /** Settles when what was made is kept; closes workers, stores and, at last, the sources. */
   close (): Promise<void>
 }
 
@@ -60,7 +60,11 @@ export function imagesOf (config: Readonly<Config>, sources: Sources, log: Image
       return await (await open()).purges.purge(tag)
     },
     async close () {
-      if (opening !== undefined) await (await opening).close()
+      try {
+        if (opening !== undefined) await (await opening).close()
+      } finally {
+        await sources.close()
+      }
     }
   }
 }
@@ -72,7 +76,7 @@ async function openParts (work: Config['images'], log: ImageLog): Promise<{ deri
   const { store, purges } = await openStore(work.cache, fault => log.warn({ err: fault }, 'The variant cache failed'))
   const pool = new WorkerPool({ workers: concurrency, deadlineMs: work.deadlineMs, workerBytes: work.workerBytes, totalBytes: work.totalBytes, idleMs: work.idleMs, onEvent: event => tell(event, log) })
   const queue = new WorkQueue({ concurrency, maxWaiting: work.maxWaiting, maxWaitMs: work.maxWaitMs, pixels: work.pixelsInFlight })
-  const deriver = new Deriver({ workers: pool, queue, store, hostileMs: work.hostileMs })
+  const deriver = new Deriver({ workers: pool, queue, store, hostileMs: work.hostileMs, workerBytes: work.workerBytes })
   return {
     deriver,
     purges,

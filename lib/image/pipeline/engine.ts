@@ -10,7 +10,7 @@ import type { Engine } from '../workers/worker-messages.ts'
  */
 export const sharp = createRequire(import.meta.url)('sharp') as typeof Sharp
 
-/** What an engine's own name for a loader stands for. */
+/** What an engine's own name for a loader stands for, and the file that shows that it reads the kind we mean. */
 const loaders: Readonly<Record<InputFormat, [name: keyof FormatEnum, suffix: string]>> = {
   jpeg: ['jpeg', '.jpg'],
   png: ['png', '.png'],
@@ -19,7 +19,7 @@ const loaders: Readonly<Record<InputFormat, [name: keyof FormatEnum, suffix: str
   avif: ['heif', '.avif'],
   tiff: ['tiff', '.tif'],
   svg: ['svg', '.svg'],
-  heic: ['heif', '.heic']
+  heic: ['heif', '.avif'] // with AV1 inside; other kinds are refused by name
 }
 
 /** What the installed engine reads and writes. */

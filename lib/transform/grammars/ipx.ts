@@ -3,6 +3,7 @@ import { ArgumentError, flag } from '../arguments.ts'
 import type { Asked } from '../asked.ts'
 import { operationsByName, type OperationName } from '../operations.ts'
 import type { Values } from '../transform.ts'
+import { lastSegment } from '../../paths/last-segment.ts'
 import { ipxModifiers } from './ipx-modifiers.ts'
 import { decode, isDownloadName, isPresetName, Problems } from './problems.ts'
 
@@ -125,10 +126,11 @@ function isOnOff (text: string): boolean {
 
 function readName (text: string, name: string, told: Told): void {
   const isPreset = name === 'preset' || name === 'p'
+  const given = isPreset ? text : lastSegment(text.trim())
   if (!isNew(isPreset ? 'preset' : 'download', name, told)) return
-  if (!(isPreset ? isPresetName(text) : isDownloadName(text))) return told.problems.add(`${name}: Expected a name, received ${show(text)}`)
-  if (isPreset) told.preset = text
-  else told.download = text
+  if (!(isPreset ? isPresetName(given) : isDownloadName(given))) return told.problems.add(`${name}: Expected a name, received ${show(text)}`)
+  if (isPreset) told.preset = given
+  else told.download = given
 }
 
 /** What the modifiers come to together. */

@@ -2,6 +2,7 @@ import { show } from '../../config/mistakes.ts'
 import { MediaError } from '../../errors.ts'
 import type { Asked } from '../asked.ts'
 import { ArgumentError, flag, word } from '../arguments.ts'
+import { lastSegment } from '../../paths/last-segment.ts'
 import { operationsByName, type OperationName } from '../operations.ts'
 import type { Values } from '../transform.ts'
 import { decode, isDownloadName, isPresetName, Problems } from './problems.ts'
@@ -96,7 +97,7 @@ function readParameters (found: ReadonlyMap<Meaning, Parameter>, problems: Probl
       if (isPresetName(text)) preset = text
       else problems.add(`${name}: Expected the name of a preset, received ${show(text)}`)
     } else if (meaning === 'download') {
-      download = lastSegment(text)
+      download = lastSegment(text.trim())
       if (!isDownloadName(download)) problems.add(`${name}: Expected a name to save under, received ${show(text)}`)
     } else if (meaning === 'f' && isProgressive(text)) values.f = 'jpeg'
     else Object.assign(values, { [meaning]: problems.read(meaning, text, name) })
@@ -112,10 +113,6 @@ function isProgressive (format: string): boolean {
   return format.toLowerCase() === 'pjpg'
 }
 
-/** As for plain files, a path stands for the name at its end. */
-function lastSegment (path: string): string {
-  return path.trim().split(/[/\\]/).at(-1) ?? ''
-}
 
 /** `auto=format,compress`. */
 function choose (values: Values, auto: Parameter | undefined, problems: Problems): void {

@@ -8,7 +8,7 @@ import { Deriver, type MakeOptions, type Workers } from '../../../lib/image/deri
 import type { ImageJob, ImageResult, JobInput } from '../../../lib/image/job.ts'
 import { variantOf, type Variant } from '../../../lib/image/variant.ts'
 import { WorkQueue } from '../../../lib/image/work-queue.ts'
-import type { Representation } from '../../../lib/representation.ts'
+import { RepresentationChanged, type Representation } from '../../../lib/representation.ts'
 import type { FoundFile } from '../../../lib/sources/source.ts'
 import { canonical } from '../../../lib/transform/transform.ts'
 
@@ -29,7 +29,7 @@ function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts:
     }
   }
   const store = options.store ?? new MemoryStore()
-  return { deriver: new Deriver({ workers, queue: new WorkQueue({ concurrency: 2 }), store, hostileMs: options.hostileMs ?? 60_000 }), jobs, inputs, store }
+  return { deriver: new Deriver({ workers, queue: new WorkQueue({ concurrency: 2 }), store, hostileMs: options.hostileMs ?? 60_000, workerBytes: 100_000_000 }), jobs, inputs, store }
 }
 
 function original (path = '/cat.jpg', representation: Partial<Representation> = {}, revision = 'r1'): FoundFile {
@@ -69,8 +69,8 @@ t.test('what is asked for at once is made once, and then kept', async t => {
   const { deriver: it, jobs } = deriver()
   const answers = await Promise.all(Array.from({ length: 50 }, async () => await it.made(variant(100), making)))
   t.ok(answers.every(({ outcome, stored }) => outcome === 'made' && stored.bytes?.toString() === 'made' && stored.size === 4))
-  t.equal((await answers[0]?.stored.open({ start: 1, end: 2 }))?.toString(), 'ad')
-  t.equal((await answers[0]?.stored.open())?.toString(), 'made')
+  t.match(await answers[0]?.stored.open({ start: 1, end: 2 }), Buffer.from('ad'))
+  t.match(await answers[0]?.stored.open(), Buffer.from('made'))
   await it.settled()
   t.match(await it.made(variant(100), making), { outcome: 'hit-memory' })
   t.match(it.kept(variant(100).key), { size: 4, type: 'image/webp', tags: ['original:/cat.jpg'] })
@@ -118,6 +118,53 @@ t.test('an original that was made before is not refused for what one asks of it'
   await t.rejects(it.made(variant(200), making), { code: 'image-too-costly' })
   t.match(await it.made(variant(300), making), { outcome: 'made' })
   t.equal(jobs.length, 3)
+})
+
+t.test('but not for ever: when one after the other ends its worker, none is tried for a while', async t => {
+  const { deriver: it, jobs } = deriver(async job => {
+    if (job.kind === 'variant' && (job.transform.w ?? 0) > 100) throw new MediaError('image-too-costly')
+    return { bytes: Buffer.from('made'), facts: {} }
+  })
+  await it.made(variant(100), making)
+  for (const w of [200, 300, 400, 500, 600]) await t.rejects(it.made(variant(w), making), { code: 'image-too-costly' })
+  t.equal(jobs.length, 4)
+  t.match(await it.made(variant(100), making), { outcome: 'hit-memory' }, 'what is kept is served')
+})
+
+t.test('that its facts could be told does not speak for an original', async t => {
+  const { deriver: it, jobs } = deriver(async job => {
+    if (job.kind === 'variant') throw new MediaError('image-too-costly')
+    return { bytes: Buffer.from('{}'), facts: {} }
+  })
+  const info = variantOf({ path: '/cat.jpg', found: original(), facts: { format: 'jpeg', alpha: false }, generation: '' }, { transform: canonical({}), format: 'json', limits })
+  await it.made(info, making)
+  await t.rejects(it.made(variant(200), making), { code: 'image-too-costly' })
+  await t.rejects(it.made(variant(300), making), { code: 'image-too-costly' })
+  t.equal(jobs.length, 2)
+})
+
+t.test('what is known to take more memory than a worker has is not tried', async t => {
+  const { deriver: it, jobs } = deriver()
+  await t.rejects(it.made(variant(100, { facts: { format: 'avif', width: 4000, height: 4000 } }), making), { code: 'image-too-costly', detail: /memory/ })
+  t.equal(jobs.length, 0)
+})
+
+t.test('an original that changed meanwhile is looked at again', async t => {
+  let outdated = 0
+  const { deriver: it } = deriver(async () => { throw new RepresentationChanged('it') })
+  await t.rejects(it.made(variant(100, { found: original('/a', { outdated: () => { outdated++ } }), overlay: original('/logo', { outdated: () => { outdated++ } }) }), making), RepresentationChanged)
+  t.equal(outdated, 2)
+})
+
+t.test('what all workers together had no room for is made alone', async t => {
+  let tries = 0
+  const { deriver: it } = deriver(async () => {
+    tries++
+    if (tries < 2) throw new MediaError('busy')
+    return { bytes: Buffer.from('made'), facts: {} }
+  })
+  t.match(await it.made(variant(100), making), { outcome: 'made' })
+  t.equal(tries, 2)
 })
 
 t.test('what fails is told to all who wait, and tried again by the next', async t => {

@@ -33,7 +33,7 @@ t.test('loaders that nobody hardened are not there, whatever the job allows', as
 })
 
 t.test('what an engine reads and writes is told by its loaders and their suffixes', t => {
-  t.same(engineOf(sharp).inputs.includes('heic'), sharp.format.heif.input.fileSuffix?.includes('.heic') ?? false)
+  t.same(engineOf(sharp).inputs.includes('heic'), sharp.format.heif.input.fileSuffix?.includes('.avif') ?? false)
   const without = { ...sharp.format, svg: { ...sharp.format.svg, input: { file: false, buffer: false, stream: false } }, webp: { ...sharp.format.webp, output: { file: false, buffer: false, stream: false } } }
   const { inputs, outputs } = engineOf({ format: without })
   t.notOk(inputs.includes('svg'))
