@@ -2,11 +2,12 @@ import { originalTag } from '../cache/purge-tags.ts'
 import { Recent } from '../cache/recent.ts'
 import { SingleFlight } from '../cache/single-flight.ts'
 import type { MakingLease, StoredVariant, VariantKey, VariantStore } from '../cache/store.ts'
-import { MediaError, type FailureCode } from '../errors.ts'
+import { MediaError } from '../errors.ts'
 import { RepresentationChanged } from '../representation.ts'
 import type { FoundFile } from '../sources/source.ts'
 import type { ImageJob, ImageResult, JobInput } from './job.ts'
 import type { Transform } from '../transform/transform.ts'
+import { Refusals } from './refusals.ts'
 import { memoryNeed, type HeaderFacts } from './sniff.ts'
 import type { Variant } from './variant.ts'
 
@@ -41,23 +42,7 @@ export interface Made {
   readonly outcome: string
 }
 
-/** Why a variant is not made for a while. */
-interface Refusal {
-  readonly code: FailureCode
-  readonly detail: string | undefined
-  readonly until: number
-}
-
-/** What became of the variants of an original. */
-interface History {
-  readonly made: boolean
-  /** How many ended their worker since one was made. */
-  readonly costly: number
-}
-
-/** Variants of one original that may end their worker, one after the other, until none is tried for a while. */
-const MAX_COSTLY = 3
-/** Originals that are remembered for having ended a worker, or for never having done so. */
+/** Originals whose quality is remembered. */
 const REMEMBERED = 10_000
 /** Estimated bytes that count as one pixel of the queue's budget: what a plain decode takes. */
 const BYTES_PER_PIXEL = 4
@@ -71,11 +56,9 @@ export class Deriver {
   readonly #workers: Workers
   readonly #queue: Queue
   readonly #store: VariantStore
-  readonly #hostileMs: number
+  readonly #refusals: Refusals
   readonly #workerBytes: number
   readonly #flights = new SingleFlight<Made>()
-  readonly #refused = new Recent<string, Refusal>(REMEMBERED)
-  readonly #histories = new Recent<string, History>(REMEMBERED)
   readonly #qualities = new Recent<string, number>(REMEMBERED)
   readonly #writes = new Map<VariantKey, Promise<void>>()
 
@@ -87,7 +70,7 @@ export class Deriver {
     this.#workers = parts.workers
     this.#queue = parts.queue
     this.#store = parts.store
-    this.#hostileMs = parts.hostileMs
+    this.#refusals = new Refusals(parts.hostileMs)
     this.#workerBytes = parts.workerBytes
   }
 
@@ -129,8 +112,7 @@ export class Deriver {
   async #make (variant: Variant, options: MakeOptions, signal: AbortSignal): Promise<Made> {
     const { original } = variant
     const id = `${original.path}\n${original.found.revision}`
-    this.#refuse(id)
-    this.#refuse(variant.key)
+    this.#refusals.check(id, variant.key)
     if ((original.found.representation.size ?? 0) > options.inputBytes) {
       throw new MediaError('image-too-large', { detail: `The original has more than ${options.inputBytes} bytes (limits.inputBytes)` })
     }
@@ -146,36 +128,14 @@ export class Deriver {
         if (error instanceof CrowdedOut) return await run(Number.POSITIVE_INFINITY) // alone
         throw error
       })
-      if (variant.job.kind === 'variant') this.#histories.set(id, { made: true, costly: 0 })
+      if (variant.job.kind === 'variant') this.#refusals.made(id)
       if (result.facts.quality !== undefined) this.#qualities.set(qualityId(variant, id), result.facts.quality)
       return this.#keep(variant, result)
     } catch (error) {
-      if (error instanceof MediaError) this.#remember(error, id, variant)
+      if (error instanceof MediaError) this.#refusals.remember(error, id, variant.key)
       else if (error instanceof RepresentationChanged) for (const { representation } of partsOf(variant)) representation.outdated?.()
       throw error
     }
-  }
-
-  /** What cannot be made is not tried again at once; what ended its worker, in no other size either. */
-  #remember ({ code, statusCode, detail }: MediaError, id: string, { key }: Variant): void {
-    if (statusCode !== 415 && statusCode !== 422) return
-    this.#refused.set(code === 'image-too-costly' && this.#isHostile(id) ? id : key, { code, detail, until: performance.now() + this.#hostileMs })
-  }
-
-  /** One that was made before has shown that it can be: what is asked of it is what costs, for some time. */
-  #isHostile (id: string): boolean {
-    const { made = false, costly = 0 } = this.#histories.get(id) ?? {}
-    const isHostile = !made || costly + 1 >= MAX_COSTLY
-    this.#histories.set(id, { made, costly: isHostile ? 0 : costly + 1 })
-    return isHostile
-  }
-
-  #refuse (name: string): void {
-    const refusal = this.#refused.get(name)
-    if (refusal === undefined) return
-    const { code, detail, until } = refusal
-    if (performance.now() < until) throw new MediaError(code, detail === undefined ? {} : { detail })
-    this.#refused.delete(name)
   }
 
   /** The job, with the quality that was found for the same original at another time. */
