@@ -1,4 +1,5 @@
 import { originalTag } from '../cache/purge-tags.ts'
+import type { Purges } from '../cache/purges.ts'
 import { Recent } from '../cache/recent.ts'
 import { SingleFlight } from '../cache/single-flight.ts'
 import type { MakingLease, StoredVariant, VariantKey, VariantStore } from '../cache/store.ts'
@@ -56,6 +57,7 @@ export class Deriver {
   readonly #workers: Workers
   readonly #queue: Queue
   readonly #store: VariantStore
+  readonly #purges: Pick<Purges, 'generationOf'>
   readonly #refusals: Refusals
   readonly #workerBytes: number
   readonly #flights = new SingleFlight<Made>()
@@ -65,11 +67,13 @@ export class Deriver {
   /**
    * @param parts.hostileMs how long what cannot be made is refused without another try, in milliseconds
    * @param parts.workerBytes memory of one worker: what is known to need more is not tried
+   * @param parts.purges what was purged while it was made is not kept
    */
-  constructor (parts: { workers: Workers, queue: Queue, store: VariantStore, hostileMs: number, workerBytes: number }) {
+  constructor (parts: { workers: Workers, queue: Queue, store: VariantStore, purges: Pick<Purges, 'generationOf'>, hostileMs: number, workerBytes: number }) {
     this.#workers = parts.workers
     this.#queue = parts.queue
     this.#store = parts.store
+    this.#purges = parts.purges
     this.#refusals = new Refusals(parts.hostileMs)
     this.#workerBytes = parts.workerBytes
   }
@@ -145,8 +149,11 @@ export class Deriver {
   }
 
   #keep (variant: Variant, { bytes, facts }: ImageResult): Made {
-    const write = this.#store.put(variant.key, { bytes, type: variant.type, tags: [originalTag(variant.original.path)], quality: facts.quality })
-    this.#writes.set(variant.key, write.finally(() => this.#writes.delete(variant.key)))
+    const tags = [originalTag(variant.original.path)]
+    if (this.#purges.generationOf(tags) === variant.original.generation) {
+      const write = this.#store.put(variant.key, { bytes, type: variant.type, tags, quality: facts.quality })
+      this.#writes.set(variant.key, write.finally(() => this.#writes.delete(variant.key)))
+    }
     const stored = { type: variant.type, size: bytes.length, bytes, open: async (range?: { start: number, end: number }) => range === undefined ? bytes : bytes.subarray(range.start, range.end + 1) }
     return { stored, outcome: 'made' }
   }

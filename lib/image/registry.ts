@@ -76,7 +76,7 @@ async function openParts (work: Config['images'], log: ImageLog): Promise<{ deri
   const { store, purges } = await openStore(work.cache, fault => log.warn({ err: fault }, 'The variant cache failed'))
   const pool = new WorkerPool({ workers: concurrency, deadlineMs: work.deadlineMs, workerBytes: work.workerBytes, totalBytes: work.totalBytes, idleMs: work.idleMs, onEvent: event => tell(event, log) })
   const queue = new WorkQueue({ concurrency, maxWaiting: work.maxWaiting, maxWaitMs: work.maxWaitMs, pixels: work.pixelsInFlight })
-  const deriver = new Deriver({ workers: pool, queue, store, hostileMs: work.hostileMs, workerBytes: work.workerBytes })
+  const deriver = new Deriver({ workers: pool, queue, store, purges, hostileMs: work.hostileMs, workerBytes: work.workerBytes })
   return {
     deriver,
     purges,

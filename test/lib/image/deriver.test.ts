@@ -18,7 +18,7 @@ const limits = { inputPixels: 1e6, outputPixels: 1e6, framePixels: 1e6, dimensio
 const making: MakeOptions = { lane: '/', inputBytes: 1000 }
 
 /** A deriver whose workers are the test's own, so that they can be counted and held up. */
-function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts: {} }), options: { hostileMs?: number, store?: MemoryStore } = {}): { deriver: Deriver, jobs: ImageJob[], inputs: Array<readonly JobInput[]>, store: MemoryStore } {
+function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts: {} }), options: { hostileMs?: number, store?: MemoryStore, generation?: string } = {}): { deriver: Deriver, jobs: ImageJob[], inputs: Array<readonly JobInput[]>, store: MemoryStore } {
   const jobs: ImageJob[] = []
   const inputs: Array<readonly JobInput[]> = []
   const workers: Workers = {
@@ -29,7 +29,7 @@ function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts:
     }
   }
   const store = options.store ?? new MemoryStore()
-  return { deriver: new Deriver({ workers, queue: new WorkQueue({ concurrency: 2 }), store, hostileMs: options.hostileMs ?? 60_000, workerBytes: 100_000_000 }), jobs, inputs, store }
+  return { deriver: new Deriver({ workers, queue: new WorkQueue({ concurrency: 2 }), store, purges: { generationOf: () => options.generation ?? '' }, hostileMs: options.hostileMs ?? 60_000, workerBytes: 100_000_000 }), jobs, inputs, store }
 }
 
 function original (path = '/cat.jpg', representation: Partial<Representation> = {}, revision = 'r1'): FoundFile {
@@ -75,6 +75,12 @@ t.test('what is asked for at once is made once, and then kept', async t => {
   t.match(await it.made(variant(100), making), { outcome: 'hit-memory' })
   t.match(it.kept(variant(100).key), { size: 4, type: 'image/webp', tags: ['original:/cat.jpg'] })
   t.equal(jobs.length, 1)
+})
+
+t.test('what was purged while it was made is given to who waits, and not kept', async t => {
+  const { deriver: it } = deriver(undefined, { generation: 'later' })
+  t.match(await it.made(variant(100), making), { outcome: 'made' })
+  t.equal(it.kept(variant(100).key), undefined)
 })
 
 t.test('when the last has left, the work stops; until then it goes on', async t => {
