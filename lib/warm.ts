@@ -76,7 +76,6 @@ export async function warm (configuration: ConfigInput, choices: WarmChoices): P
   } finally {
     ended.abort()
     await images.close()
-    await sources.close()
   }
 }
 

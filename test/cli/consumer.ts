@@ -4,11 +4,13 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import media, { options, type MediaOptions } from 'fastify-media'
+import { openImages, type OpenImages } from 'fastify-media/images'
 import cachePolicy from 'fastify-media/plugins/cache-policy'
 import client from 'fastify-media/plugins/client'
 import conditional from 'fastify-media/plugins/conditional'
 import cors from 'fastify-media/plugins/cors'
 import errors from 'fastify-media/plugins/errors'
+import imageVariants from 'fastify-media/plugins/images'
 import jsonEtag from 'fastify-media/plugins/json-etag'
 import readiness from 'fastify-media/plugins/readiness'
 import securityHeaders from 'fastify-media/plugins/security-headers'
@@ -45,6 +47,10 @@ app.register(async function alone (scope) {
   await scope.register(readiness)
   await scope.register(conditional)
   await scope.register(staticFiles)
+  await scope.register(imageVariants)
+  const images: OpenImages = await openImages({ prefix: '/alone/files', source: memory, base: process.cwd() })
+  scope.addHook('onClose', async () => { await images.close() })
+  scope.get('/images/*', (_request, reply) => reply.serveImage(images.mount))
   await scope.register(cors, { origins: ['https://*.example.com'] })
   await scope.register(securityHeaders, { resourcePolicy: 'same-site' })
   await scope.register(cachePolicy, { default: '5m' })
