@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { configOf, type MediaOptions } from './lib/config/options.ts'
+import { placesOf } from './lib/image/places.ts'
 import { imagesOf } from './lib/image/registry.ts'
 import { packageRoot } from './lib/package-root.ts'
 import { openSources } from './lib/sources/registry.ts'
@@ -44,7 +45,7 @@ export default async function media (app: FastifyInstance, options: MediaOptions
     await app.register(listingAssets, { root: join(packageRoot, 'web') })
   }
 
-  for (const mount of config.mounts) {
+  for (const { mount, prefix: place } of placesOf(config.mounts)) {
     await app.register(async function mountScope (scope) {
       if (mount.cors !== undefined) await scope.register(cors, { ...mount.cors, optionsRoute: false })
       await scope.register(securityHeaders, {
@@ -53,8 +54,7 @@ export default async function media (app: FastifyInstance, options: MediaOptions
       })
       await scope.register(cachePolicy, mount.cache)
       if (mount.listing) await scope.register(jsonEtag)
-      const listing = mount.listing ? `${app.prefix}/${LISTING_ASSETS}` : undefined
-      await scope.register(deliveries[mount.delivery], { mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: listing, ...images.at(mount, prefix) }) })
-    }, { prefix: mount.prefix === '/' ? '' : mount.prefix })
+      await scope.register(deliveries[mount.delivery], { mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? `${app.prefix}/${LISTING_ASSETS}` : undefined, ...images.at(mount, prefix, app.prefix) }) })
+    }, { prefix: place })
   }
 }

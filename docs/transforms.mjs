@@ -92,9 +92,13 @@ Qualities by default: ${defaultQualities.join(', ')}.
 
 ${builderSample()}
 
+## As with imgix, and not
+
+Names and most values are imgix's. Other than there, \`fit=fill\` distorts (\`fit=pad\` adds a border), nothing is enlarged where no fit is named, \`blur\` is the sigma of a Gaussian in pixels, \`sharp\` is an amount to 100, \`mark\` takes the name of a configured overlay and no URL, and \`rect\` takes fractions too. \`facearea\`, \`fillmax\`, \`min\`, borders and blend modes are not there.
+
 ## As with IPX
 
-Where \`images.grammars\` has \`ipx\`, \`/_ipx/w_320,f_webp/photos/cat.jpg\` works below a mount as with IPX 3 and 4, so that Nuxt Image needs no change but its base URL. Modifiers are parted by \`,\` or \`&\`, arguments by \`_\`, \`:\` or \`=\`, and \`_\` alone is no modifier: ${list(['w', 'width', 'h', 'height', 's', 'resize', 'enlarge', 'flip', 'flop', 'flatten', 'a', 'animated', ...ipxModifiers.keys()])}. Other operations are taken under the names below: \`radius_20\`.
+Where \`images.grammars\` has \`ipx\`, \`/_ipx/w_320,f_webp/photos/cat.jpg\` works as with IPX 3 and 4, so that Nuxt Image needs no change: from the root of the app, where the path goes through a mount, and below each mount's own prefix (\`/photos/_ipx/w_320,f_webp/cat.jpg\`). Modifiers are parted by \`,\` or \`&\`, arguments by \`_\`, \`:\` or \`=\`, and \`_\` alone is no modifier: ${list(['w', 'width', 'h', 'height', 's', 'resize', 'enlarge', 'flip', 'flop', 'flatten', 'a', 'animated', ...ipxModifiers.keys()])}. Other operations are taken under the names below: \`radius_20\`.
 
 As there, \`s\` cuts (\`fit_cover\`) unless told otherwise, nothing is enlarged without \`enlarge\`, of \`w\`, \`s\` and \`h\` together the first counts, and frames are kept with \`animated\` or as GIF. Other than there, pictures are upright by their EXIF orientation (\`orient_none\` leaves them), \`negate\` leaves transparency alone, \`b\` also goes behind transparency, \`animated_false\` means no, and what is unknown is refused. \`opacity\`, \`f_heic\` and a border that repeats the picture are not there.
 

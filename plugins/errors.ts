@@ -102,5 +102,6 @@ export const serverOptions = {
   logController: new LogController({ disableRequestLogging: true }),
   childLoggerFactory: (logger, bindings, options) => new LazyLog(logger, bindings, options) as unknown as FastifyBaseLogger,
   return503OnClosing: false,
+  routerOptions: { maxParamLength: 4096 }, // IPX's modifiers are one segment
   http: { requireHostHeader: false } // the client plugin requires it, and answers with a problem
 } satisfies FastifyHttpOptions<Server>

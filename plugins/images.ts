@@ -52,9 +52,9 @@ export default fp(async function images (app, options: ImagesOptions) {
   const { cacheHeader = true, tagHeaders = true } = options
 
   app.decorateReply('serveImage', function serveImage (this: FastifyReply, mount: ImageMount): FastifyReply | Promise<FastifyReply> {
+    this.request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
     const reading = mount.images.read(this.request.raw.url as string)
     if (reading === undefined) return this.serve(mount)
-    this.request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
     return this.deliverCurrent(() => sendVariant(this, mount, reading))
   })
 
@@ -62,6 +62,7 @@ export default fp(async function images (app, options: ImagesOptions) {
     const found = mount.source.stat(reading.key)
     // A hot variant of a hot original is sent in the same turn.
     if (found === undefined || found instanceof Promise || found.kind !== 'file') return sendFound(reply, mount, reading)
+    if (reading.fault !== undefined) throw reading.fault
     const described = mount.images.describe(reading, found, reply.request.raw.headers)
     if (described instanceof Promise || described.representation.complete !== undefined) return sendOrFallBack(reply, mount, reading, described)
     return sendDescribed(reply, mount, reading, described)
@@ -69,6 +70,7 @@ export default fp(async function images (app, options: ImagesOptions) {
 
   async function sendFound (reply: FastifyReply, mount: ImageMount, reading: Reading): Promise<FastifyReply> {
     const found = await mount.source.stat(reading.key)
+    if (found?.kind === 'file' && reading.fault !== undefined) throw reading.fault
     return found?.kind === 'file' ? await sendOrFallBack(reply, mount, reading, mount.images.describe(reading, found, reply.request.raw.headers)) : await reply.serve(mount)
   }
 

@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MediaError } from '../lib/errors.ts'
+import { prefixAt } from '../lib/image/places.ts'
 import type { ImageMount } from '../plugins/images.ts'
 import type { Mount } from '../plugins/static.ts'
 
@@ -11,8 +12,8 @@ export type MountAt = (prefix: string) => ImageMount | Mount & { readonly images
 
 /** The URLs of one mount whose bytes we send ourselves: everything below its prefix, and the prefix itself. */
 export default async function served (scope: FastifyInstance, options: { mountAt: MountAt }): Promise<void> {
-  const mount = options.mountAt(scope.prefix)
-  if (/[:*]/.test(scope.prefix)) throw new TypeError(`Expected a prefix without parameters but received ${scope.prefix}`)
+  const mount = options.mountAt(prefixAt(scope.prefix))
+  if (/[:*]/.test(mount.prefix)) throw new TypeError(`Expected a prefix without parameters but received ${mount.prefix}`)
   const urls = scope.prefix === '' ? ['/*'] : ['', '/*']
   // CONNECT never arrives as a request; the other methods that Node.js reads are refused by name.
   const refused = METHODS.filter(method => !['GET', 'HEAD', 'OPTIONS', 'CONNECT'].includes(method))

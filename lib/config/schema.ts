@@ -59,7 +59,7 @@ const HotFiles = Section('Small files that are asked for often, kept finished in
   totalBytes: Bytes('What is kept altogether; the file unused for the longest goes first', hotFileDefaults.totalBytes),
   maxFiles: Count('The most files that are kept', hotFileDefaults.maxFiles, 10_000_000),
   revalidateMs: Milliseconds('How long a file is believed unchanged until the source is asked again', hotFileDefaults.revalidateMs),
-  staleMs: Milliseconds('How long after that it is still answered from memory while the source is asked', hotFileDefaults.staleMs)
+  staleMs: Milliseconds('How long after that it is still answered from memory while the source is asked (stale-while-revalidate): for sources that answer slowly', hotFileDefaults.staleMs)
 })
 
 const LargeFiles = Section('Files sent from disk, chunk by chunk', {
@@ -77,7 +77,7 @@ const VariantCache = Section('Where variants are kept once they are made', {
 
 const ImageWork = Section('How variants are made, for all mounts together', {
   workers: defaulted(Type.Integer({ description: 'Processes that make variants; 0 is one for each core', minimum: 0, maximum: 256, env: 'IMAGE_WORKERS' }), 0),
-  deadlineMs: Milliseconds('How long one variant may take until its worker is ended', 10_000, 1),
+  deadlineMs: Milliseconds('How long one variant may take until its worker is ended, where its mount says nothing else', 10_000, 1),
   workerBytes: Bytes('The memory at which one worker is ended', 335_544_320),
   totalBytes: Bytes('The memory of all workers together at which the largest is ended', 402_653_184),
   idleMs: Milliseconds('How long a worker without work stays', 60_000, 1),
@@ -146,7 +146,8 @@ const ImageLimits = Section('Bounds on each picture', {
   framePixels: Count('Pixels of all frames of an animation together', 100_000_000, 10_000_000_000),
   outputPixels: Count('Pixels of one frame of a variant', 25_000_000, 268_000_000),
   dimension: Count('Pixels of either side of a variant', 8192, MAX_SIDE),
-  operations: Count('Operations in one URL', 16, 100)
+  operations: Count('Operations in one URL', 16, 100),
+  deadlineMs: Type.Optional(Type.Integer({ description: 'How long one variant may take, where the mount has a bound of its own. In milliseconds', minimum: 1, maximum: 2_147_483_647 }))
 })
 
 const Images = Section('Variants of pictures by URL', {

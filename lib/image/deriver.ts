@@ -1,6 +1,5 @@
 import { originalTag } from '../cache/purge-tags.ts'
 import type { Purges } from '../cache/purges.ts'
-import { Recent } from '../cache/recent.ts'
 import { SingleFlight } from '../cache/single-flight.ts'
 import type { MakingLease, StoredVariant, VariantKey, VariantStore } from '../cache/store.ts'
 import { MediaError } from '../errors.ts'
@@ -14,7 +13,7 @@ import type { Variant } from './variant.ts'
 
 /** Who does the jobs: `WorkerPool` is one. */
 export interface Workers {
-  run (job: ImageJob, inputs: readonly JobInput[], options: { signal: AbortSignal, maxInputBytes: number }): Promise<ImageResult>
+  run (job: ImageJob, inputs: readonly JobInput[], options: { signal: AbortSignal, maxInputBytes: number, deadlineMs?: number | undefined }): Promise<ImageResult>
 }
 
 /** Who decides when a job is done: `WorkQueue` is one. */
@@ -30,6 +29,8 @@ export interface MakeOptions {
   readonly lane: string
   /** Bytes of the original that are read at most. */
   readonly inputBytes: number
+  /** How long one may take, in milliseconds; that of the workers where nothing is said. */
+  readonly deadlineMs?: number | undefined
   /** Default `request`. */
   readonly priority?: Priority
   /** Who asked has left. Without it the work goes on to its end. */
@@ -43,8 +44,6 @@ export interface Made {
   readonly outcome: string
 }
 
-/** Originals whose quality is remembered. */
-const REMEMBERED = 10_000
 /** Estimated bytes that count as one pixel of the queue's budget: what a plain decode takes. */
 const BYTES_PER_PIXEL = 4
 /** What a pixel of the variant takes beside one that is decoded: measured 8 bytes. */
@@ -61,7 +60,6 @@ export class Deriver {
   readonly #refusals: Refusals
   readonly #workerBytes: number
   readonly #flights = new SingleFlight<Made>()
-  readonly #qualities = new Recent<string, number>(REMEMBERED)
   readonly #writes = new Map<VariantKey, Promise<void>>()
 
   /**
@@ -124,7 +122,7 @@ export class Deriver {
       throw new MediaError('image-too-costly', { detail: `The image takes more memory than a worker may have: ${this.#workerBytes} bytes` })
     }
     const run = async (pixels: number): Promise<ImageResult> => await this.#queue.run(
-      async running => await this.#workers.run(this.#job(variant, id), await inputsOf(variant), { signal: running, maxInputBytes: options.inputBytes }).catch(crowdedOut),
+      async running => await this.#workers.run(variant.job, await inputsOf(variant), { signal: running, maxInputBytes: options.inputBytes, deadlineMs: options.deadlineMs }).catch(crowdedOut),
       { lane: options.lane, pixels, priority: options.priority ?? 'request', signal }
     )
     try {
@@ -133,19 +131,12 @@ export class Deriver {
         throw error
       })
       if (variant.job.kind === 'variant') this.#refusals.made(id)
-      if (result.facts.quality !== undefined) this.#qualities.set(qualityId(variant, id), result.facts.quality)
       return this.#keep(variant, result)
     } catch (error) {
       if (error instanceof MediaError) this.#refusals.remember(error, id, variant.key)
       else if (error instanceof RepresentationChanged) for (const { representation } of partsOf(variant)) representation.outdated?.()
       throw error
     }
-  }
-
-  /** The job, with the quality that was found for the same original at another time. */
-  #job ({ job, ...variant }: Variant, id: string): ImageJob {
-    if (job.kind !== 'variant' || job.transform.q !== 'auto') return job
-    return { ...job, knownQuality: this.#qualities.get(qualityId({ job, ...variant }, id)) }
   }
 
   #keep (variant: Variant, { bytes, facts }: ImageResult): Made {
@@ -157,11 +148,6 @@ export class Deriver {
     const stored = { type: variant.type, size: bytes.length, bytes, open: async (range?: { start: number, end: number }) => range === undefined ? bytes : bytes.subarray(range.start, range.end + 1) }
     return { stored, outcome: 'made' }
   }
-}
-
-/** Sizes and formats look alike at different qualities. */
-function qualityId ({ job }: Variant, id: string): string {
-  return job.kind === 'variant' ? `${id}\n${job.format} ${job.transform.w ?? 0} ${job.transform.h ?? 0}` : id
 }
 
 /** A worker gave way, since all together took too much memory: the header had told too little. */

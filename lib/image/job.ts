@@ -23,8 +23,6 @@ export interface VariantJob {
   readonly transform: Transform
   /** Settled before: `auto` never comes here. */
   readonly format: OutputFormat
-  /** For `q=auto`: the quality that was found for this original before, to be taken without trying. */
-  readonly knownQuality?: number | undefined
   readonly limits: JobLimits
 }
 

@@ -22,7 +22,7 @@ import { isYoung, variantOf, type Original, type Variant } from './variant.ts'
 export interface ImagePolicy {
   readonly reading: ReadingOptions
   readonly transforms: TransformPolicy
-  readonly limits: JobLimits & { readonly inputBytes: number }
+  readonly limits: JobLimits & { readonly inputBytes: number, readonly deadlineMs?: number | undefined }
   /** What `f=auto` chooses from, the best first. */
   readonly formats: readonly OutputFormat[]
   readonly upgrade: boolean
@@ -100,7 +100,7 @@ export class MountImages {
   /** What of a request decides which variant it gets. */
   #chosenBy ({ asked: { values, preset } }: Reading, headers: IncomingHttpHeaders): string {
     const accept = values.f === 'auto' || preset !== undefined ? headers.accept ?? '' : ''
-    return this.#policy.clientHints ? `${accept}\n${JSON.stringify(hintedValues(values, headers))}` : accept
+    return this.#policy.clientHints ? `${accept}\n${JSON.stringify(hintedValues(values, headers, this.#policy.transforms.widths))}` : accept
   }
 
   /**
@@ -111,7 +111,7 @@ export class MountImages {
   admitted (asked: Asked, headers: IncomingHttpHeaders = {}): Transform {
     if (asked.info && !this.#policy.info) throw new MediaError('forbidden', { detail: 'This mount does not tell what its pictures are' })
     // Where presets alone are made, there is nothing that a hint could change.
-    const values = this.#policy.clientHints && this.#policy.transforms.mode !== 'presets' ? hintedValues(asked.values, headers) : asked.values
+    const values = this.#policy.clientHints && this.#policy.transforms.mode !== 'presets' ? hintedValues(asked.values, headers, this.#policy.transforms.widths) : asked.values
     return admit({ ...asked, values }, this.#policy.transforms)
   }
 
@@ -197,7 +197,7 @@ export class MountImages {
   }
 
   #making (priority: Priority): MakeOptions {
-    return { lane: this.#lane, inputBytes: this.#policy.limits.inputBytes, priority }
+    return { lane: this.#lane, inputBytes: this.#policy.limits.inputBytes, deadlineMs: this.#policy.limits.deadlineMs, priority }
   }
 }
 

@@ -1,11 +1,13 @@
 import { Recent } from '../cache/recent.ts'
-import { typeOf } from '../http/media-type.ts'
+import { MediaError } from '../errors.ts'
+import { OCTET_STREAM, typeOf } from '../http/media-type.ts'
 import { decodePath, encodeSegment, pathBelow, rawPath, type Key } from '../paths/request-path.ts'
 import type { Representation } from '../representation.ts'
 import type { Asked } from '../transform/asked.ts'
 import { parseIpx } from '../transform/grammars/ipx.ts'
 import { hasOperation, parseQuery, type QueryPolicy } from '../transform/grammars/query.ts'
 import type { ImageParts } from './mount-images.ts'
+import { IPX_SEGMENT } from './places.ts'
 import type { Variant } from './variant.ts'
 
 /** What a URL asks of a picture. */
@@ -16,6 +18,8 @@ export interface Reading {
   /** The same as it stands in headers. */
   readonly tag: string
   readonly asked: Asked
+  /** What is wrong with the URL, where it is one only if a file is there: an app has paths and queries of its own. */
+  readonly fault?: MediaError
   /** Variants that were described for it, by what of the request chose them. */
   readonly plans: Map<string, Plan>
 }
@@ -37,26 +41,35 @@ export interface Plan {
 /** How the URLs of a mount are read. */
 export interface ReadingOptions extends QueryPolicy {
   readonly grammars: readonly ('query' | 'ipx')[]
+  readonly root?: string
 }
 
 /** URLs of a mount that are read once. Longer ones are read each time: whoever sends ever new URLs pushes against both. */
 const REMEMBERED = 8192
 const REMEMBERED_CHARACTERS = 512
 
-/** The segment below a mount's prefix where IPX URLs begin. */
-const IPX = '/_ipx/'
+/** Stands for what could not be read. */
+const anything: Asked = { values: {}, info: false }
+
+/** Where IPX URLs begin, below a prefix. */
+const IPX = `/${IPX_SEGMENT}/`
 
 /** Reads URLs below one prefix. */
 export class Readings {
   readonly #prefix: string
+  readonly #root: string
   readonly #options: ReadingOptions
   readonly #usesIpx: boolean
   readonly #usesQuery: boolean
   readonly #known = new Recent<string, Reading | 'plain'>(REMEMBERED)
 
-  /** @param prefix without a trailing slash; `''` at the root */
+  /**
+   * @param prefix without a trailing slash; `''` at the root
+   * @param options.root the prefix of the app that the mount is in; `''` at the root
+   */
   constructor (prefix: string, options: ReadingOptions) {
     this.#prefix = prefix
+    this.#root = options.root ?? ''
     this.#options = options
     this.#usesIpx = options.grammars.includes('ipx')
     this.#usesQuery = options.grammars.includes('query')
@@ -78,19 +91,35 @@ export class Readings {
 
   #read (target: string): Reading | undefined {
     const raw = rawPath(target)
-    if (this.#usesIpx && raw.startsWith(this.#prefix + IPX)) {
-      const { asked, path } = parseIpx(raw.slice(this.#prefix.length + IPX.length))
-      return this.#reading(`${this.#prefix}/${path}`, asked)
+    // From the mount's own prefix, and from that of the app: there the path goes through the mount's.
+    for (const base of this.#usesIpx ? [this.#prefix, this.#root] : []) {
+      if (!raw.startsWith(base + IPX)) continue
+      const { asked, path } = parseIpx(raw.slice(base.length + IPX.length))
+      return this.#reading(`${base}/${path}`, asked)
     }
     const mark = target.search(/[?#]/)
     if (!this.#usesQuery || target[mark] !== '?') return undefined
     const search = target.slice(mark + 1)
     const below = pathBelow(decodePath(raw), this.#prefix)
     if (below === undefined || below.directory) return undefined
-    if (!hasOperation(search) && !typeOf(below.key).startsWith('image/')) return undefined
-    const asked = parseQuery(search, this.#options)
-    const asksNothing = Object.keys(asked.values).length === 0 && asked.preset === undefined && !asked.info
-    return asksNothing ? undefined : this.#reading(raw, asked)
+    const type = typeOf(below.key)
+    if (type.startsWith('image/')) return this.#asking(raw, parseQuery(search, this.#options))
+    // What is known to be something else has queries of its own; what is not known may be a picture, or no file at all.
+    return type === OCTET_STREAM && hasOperation(search) ? this.#readingOrFault(raw, search) : undefined
+  }
+
+  #readingOrFault (raw: string, search: string): Reading | undefined {
+    try {
+      return this.#asking(raw, parseQuery(search, this.#options))
+    } catch (fault) {
+      const reading = fault instanceof MediaError ? this.#reading(raw, anything) : undefined
+      return reading === undefined ? undefined : { ...reading, fault: fault as MediaError }
+    }
+  }
+
+  /** A query that asks for nothing leaves the file as it is. */
+  #asking (raw: string, asked: Asked): Reading | undefined {
+    return Object.keys(asked.values).length === 0 && asked.preset === undefined && !asked.info ? undefined : this.#reading(raw, asked)
   }
 
   #reading (raw: string, asked: Asked): Reading | undefined {

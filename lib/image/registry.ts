@@ -21,8 +21,13 @@ export interface MountedImages {
 
 /** The variants of a configuration: workers, queue and cache, shared by all mounts. */
 export interface Images {
-  /** A mount's variants, or nothing where it makes none. @param prefix as clients see it */
-  at (mount: MountConfig, prefix: string): MountedImages | { readonly images: undefined }
+  /**
+   * A mount's variants, or nothing where it makes none.
+   *
+   * @param prefix as clients see it
+   * @param root that of the app, below its host
+   */
+  at (mount: MountConfig, prefix: string, root?: string): MountedImages | { readonly images: undefined }
   /**
    * Forgets variants: once it settles nothing older is served.
    *
@@ -46,11 +51,11 @@ export function imagesOf (config: Readonly<Config>, sources: Sources, log: Image
   let opening: ReturnType<typeof openParts> | undefined
   const open = async (): ReturnType<typeof openParts> => await (opening ??= openParts(config.images, log))
   return {
-    at (mount, prefix) {
+    at (mount, prefix, root = '') {
       if (mount.images.mode === 'off') return { images: undefined }
       const overlay = overlaysOf(mount, sources)
       return {
-        images: new MountImages(prefix, policyOf(mount), async () => ({ ...await open(), overlay })),
+        images: new MountImages(prefix, policyOf(mount, root), async () => ({ ...await open(), overlay })),
         provisionalCache: provisionalOf(mount),
         clientHints: mount.images.clientHints,
         fallbackImage: mount.images.fallback === undefined ? undefined : childKey(rootKey, mount.images.fallback)
@@ -89,10 +94,10 @@ async function openParts (work: Config['images'], log: ImageLog): Promise<{ deri
   }
 }
 
-function policyOf ({ images }: MountConfig): ImagePolicy {
+function policyOf ({ images }: MountConfig, root: string): ImagePolicy {
   const { limits, unknownParameters, ignoredParameters, grammars, mode, widths, qualities, formats, upgrade, clientHints, info, gps, inputs } = images
   return {
-    reading: { grammars, unknown: unknownParameters, ignored: ignoredParameters },
+    reading: { grammars, root, unknown: unknownParameters, ignored: ignoredParameters },
     transforms: {
       mode: mode as Exclude<typeof mode, 'off'>,
       widths: widths.toSorted((a, b) => a - b),
@@ -103,7 +108,7 @@ function policyOf ({ images }: MountConfig): ImagePolicy {
       maxDimension: limits.dimension,
       maxOutputPixels: limits.outputPixels
     },
-    limits: { inputBytes: limits.inputBytes, inputPixels: limits.inputPixels, outputPixels: limits.outputPixels, framePixels: limits.framePixels, dimension: limits.dimension, inputs },
+    limits: { inputBytes: limits.inputBytes, deadlineMs: limits.deadlineMs, inputPixels: limits.inputPixels, outputPixels: limits.outputPixels, framePixels: limits.framePixels, dimension: limits.dimension, inputs },
     formats,
     upgrade,
     clientHints,

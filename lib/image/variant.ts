@@ -4,6 +4,7 @@ import type { EntityTag } from '../http/entity-tag.ts'
 import type { Representation } from '../representation.ts'
 import type { FoundFile } from '../sources/source.ts'
 import { transformText, type Transform } from '../transform/transform.ts'
+import { engineVersion } from './engine-version.ts'
 import { animatedFormats } from './negotiate.ts'
 import { mediaTypes, type OutputFormat } from './format.ts'
 import type { ImageJob, JobLimits } from './job.ts'
@@ -53,7 +54,7 @@ export function variantOf (original: Original, request: VariantRequest): Variant
     ? { kind: 'info', gps, limits }
     : { kind: 'variant', transform: settled(request.transform, format, original.facts), format, limits }
   const meaning = JSON.stringify([
-    PIPELINE_VERSION, original.path, format, original.generation,
+    PIPELINE_VERSION, engineVersion, original.path, format, original.generation,
     job.kind === 'info' ? gps : transformText(job.transform),
     validatorOf(original.found), overlay === undefined ? '' : validatorOf(overlay)
   ])

@@ -66,8 +66,8 @@ export const defaultQualities: readonly number[] = [10, 20, 30, 40, 50, 60, 65, 
 export function admit (asked: Asked, policy: TransformPolicy): Transform {
   const { values, preset } = asked
   const names = operationNames.filter(name => values[name] !== undefined)
-  if (names.length === 0 && preset === undefined) return canonical({})
-  refuseByMode(names, policy)
+  refuseByMode(names, asked, policy)
+  if (asked.info) return canonical({})
   if (names.length > policy.maxOperations) throw badTransform(`${names.length} operations are more than the ${policy.maxOperations} that one URL may have`)
   const base = preset === undefined ? {} : presetOf(preset, policy)
   const merged = { ...base, ...Object.fromEntries(names.map(name => [name, values[name]])) }
@@ -77,8 +77,9 @@ export function admit (asked: Asked, policy: TransformPolicy): Transform {
   return transform
 }
 
-function refuseByMode (names: readonly OperationName[], { mode }: TransformPolicy): void {
+function refuseByMode (names: readonly OperationName[], { preset, info }: Asked, { mode }: TransformPolicy): void {
   if (mode === 'signed') throw new MediaError('forbidden', { detail: 'Variants of this mount need a signed URL' })
+  if (mode === 'presets' && preset === undefined && names.length === 0 && !info) throw badTransform('preset: this mount makes presets alone; ask with preset=NAME')
   if (mode === 'presets' && names.length > 0) throw badTransform(`${names.join(', ')}: this mount makes presets alone; ask with preset=NAME and nothing beside it`)
   if (mode === 'snapped' && names.includes('txt')) throw badTransform('txt: where sizes are snapped a URL may not write on pictures; the modes `open` and `signed` take it, and presets may hold it')
 }

@@ -32,15 +32,14 @@ export interface Asked {
   format?: OutputFormat
   mark?: Buffer
   limits?: Partial<JobLimits>
-  knownQuality?: number
   signal?: AbortSignal
   path?: string
 }
 
 /** Makes a variant in this process. */
-export async function make (original: Buffer, query: string, { format = 'png', mark, limits: own = {}, knownQuality, signal = new AbortController().signal, path }: Asked = {}): Promise<ImageResult> {
+export async function make (original: Buffer, query: string, { format = 'png', mark, limits: own = {}, signal = new AbortController().signal, path }: Asked = {}): Promise<ImageResult> {
   const inputs = [input(original, path), ...(mark === undefined ? [] : [input(mark)])]
-  return await runJob({ kind: 'variant', transform: transformOf(query), format, knownQuality, limits: { ...limits, ...own } }, inputs, signal)
+  return await runJob({ kind: 'variant', transform: transformOf(query), format, limits: { ...limits, ...own } }, inputs, signal)
 }
 
 /** Samples of a picture, 8 bits each. */
@@ -67,7 +66,7 @@ export function pixel ({ width, channels, data }: Raster, x: number, y: number):
 }
 
 /** A picture by a function of its pixels. */
-export function drawn (width: number, height: number, at: (x: number, y: number) => Pixel): Raster {
+export function rasterOf (width: number, height: number, at: (x: number, y: number) => Pixel): Raster {
   const channels = at(0, 0).length
   const data = new Uint8Array(width * height * channels)
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) data.set(at(x, y).map(sample => Math.min(255, Math.max(0, Math.round(sample)))), (y * width + x) * channels)

@@ -9,10 +9,10 @@ import type { Step, Work } from './work.ts'
 
 /** Encodes the variant, with what stays of the metadata. */
 export const encode: Step = async work => {
-  const searched = work.job.transform.q === 'auto' && work.job.knownQuality === undefined ? await search(work) : { work }
+  const searched = work.job.transform.q === 'auto' ? await search(work) : { work }
   const ready = await withoutOrientation(searched.work)
-  const { transform, knownQuality } = ready.job
-  const quality = transform.q === 'auto' ? searched.quality ?? knownQuality : transform.q
+  const { transform } = ready.job
+  const quality = transform.q === 'auto' ? searched.quality : transform.q
   const image = opaque(ready.picture, inWorkingColours(ready))
   const { data } = await rendered(inFormat(ready, withMetadata(ready, image), quality))
   return { ...ready, result: { bytes: data, quality: transform.q === 'auto' ? quality : undefined } }

@@ -216,14 +216,12 @@ t.test('the worker gets the file itself, the bytes in memory, or a stream: whate
   t.strictSame(inputs.map(given => given.map(input => Buffer.isBuffer(input) ? input.toString() : input)), [[stored], ['kept'], [stream, stored]])
 })
 
-t.test('the quality that was found is taken again, for the same size', async t => {
+t.test('the quality that was found is kept beside the bytes, and one transform decides of no other', async t => {
   const { deriver: it, jobs } = deriver(async () => ({ bytes: Buffer.from('made'), facts: { quality: 61 } }))
   await it.made(variant(100, { q: 'auto' }), making)
-  await it.made(variant(100, { q: 'auto', generation: 'purged' }), making)
-  await it.made(variant(200, { q: 'auto' }), making)
-  await it.made(variant(300), making)
-  t.strictSame(jobs.map(job => job.kind === 'variant' ? job.knownQuality : 0), [undefined, 61, undefined, undefined])
   t.match(it.kept(variant(100, { q: 'auto' }).key), { quality: 61 })
+  await it.made(variant(100, { q: 'auto', found: original('/cat.jpg', {}, 'r2') }), making)
+  t.strictSame(jobs[1], jobs[0], 'whoever asked before')
 })
 
 t.test('a picture whose size nobody knows counts all the same', async t => {

@@ -5,6 +5,8 @@ t.test('a width that the URL does not tell comes from the client', t => {
   t.same(hintedValues({}, { width: '640' }), { w: 640 })
   t.same(hintedValues({}, { 'sec-ch-width': '800', 'width': '640' }), { w: 800 })
   t.same(hintedValues({ w: 100 }, { width: '640' }), { w: 100 })
+  t.same(hintedValues({}, { width: '641' }, [320, 640, 1280]), { w: 1280 }, 'rounded up to what is made')
+  t.same(hintedValues({}, { width: '5000' }, [320, 640, 1280]), { w: 1280 })
   t.same(hintedValues({ h: 100 }, { width: '640' }), { h: 100 })
   t.end()
 })

@@ -31,6 +31,28 @@ t.test('what asks for no variant is a file as it is', t => {
   t.end()
 })
 
+t.test('a query on what is known to be no picture has no meaning here', t => {
+  for (const target of ['/README.md?q=cats', '/page.html?page=2&w=1', '/data.json?text=hello', '/app.js?p=1', '/film.mp4?w=320']) t.equal(at().of(target), undefined, target)
+  t.end()
+})
+
+t.test('what may be no file at all is a mistake only if it is one', t => {
+  t.match(at().of('/search?q=cats'), { key: 'search', fault: { code: 'bad-transform', statusCode: 400 } })
+  t.match(at().of('/search?q=60'), { key: 'search', asked: { values: { q: 60 } }, fault: undefined })
+  t.equal(at().of('/search?sort=up'), undefined, 'no operation')
+  t.throws(() => at().of('/a/../search?q=cats'), { code: 'bad-path' }, 'a path is one or is none')
+  t.end()
+})
+
+t.test('IPX paths lead through the mount from the root of the app', t => {
+  t.match(at('/photos').of('/_ipx/w_320/photos/cat.jpg'), { key: 'cat.jpg', path: '/photos/cat.jpg', asked: { values: { w: 320 } } })
+  t.match(at('/host/photos', { root: '/host' }).of('/host/_ipx/w_320/photos/cat.jpg'), { key: 'cat.jpg', path: '/host/photos/cat.jpg' })
+  t.equal(at('/photos').of('/_ipx/w_320/other/cat.jpg'), undefined)
+  t.equal(at('/photos').of('/_ipx/w_320/photos-private/cat.jpg'), undefined)
+  t.match(at().of('/_ipx/_/cat.jpg'), { key: 'cat.jpg', asked: { values: {} } }, 'no modifiers are a variant all the same')
+  t.end()
+})
+
 t.test('IPX paths name the same original', t => {
   t.match(at().of('/_ipx/w_320/photos/cat.jpg'), { key: 'photos/cat.jpg', path: '/photos/cat.jpg', asked: { values: { w: 320 } } })
   t.match(at('/a').of('/a/_ipx/w_320/cat.jpg?v=1'), { key: 'cat.jpg', path: '/a/cat.jpg' })

@@ -117,7 +117,10 @@ t.test('where variants are signed, none is made without', async t => {
   const signed = { mode: 'signed' } as const
   t.throws(() => of('w=5', signed), { code: 'forbidden', detail: 'Variants of this mount need a signed URL' })
   t.throws(() => of('preset=card', signed), { code: 'forbidden' })
-  t.strictSame(of('info', signed), {})
+  t.throws(() => of('info', signed), { code: 'forbidden' })
+  t.throws(() => of('', signed), { code: 'forbidden' }, 'nor under another spelling of nothing')
+  t.throws(() => of('', { mode: 'presets' }), { code: 'bad-transform', detail: /preset=NAME/ })
+  t.strictSame(of('info', { mode: 'presets' }), {})
 })
 
 t.test('limits are told by name', async t => {

@@ -1,0 +1,28 @@
+import type { MountConfig } from '../config/schema.ts'
+
+/** The segment where URLs of the grammar `ipx` begin. */
+export const IPX_SEGMENT = '_ipx'
+
+/** Stands before a mount's own prefix where IPX looks for it from the root: `/_ipx/w_320/photos/cat.jpg`. */
+const IPX_PLACE = `/${IPX_SEGMENT}/:modifiers`
+
+/** Where a mount's URLs begin. */
+export interface Place<M> {
+  readonly mount: M
+  /** For a route: it may hold a parameter. `''` at the root. */
+  readonly prefix: string
+}
+
+/** Every place of every mount: its prefix and, where IPX URLs are read, the same below IPX's. */
+export function placesOf<M extends Pick<MountConfig, 'prefix' | 'images'>> (mounts: readonly M[]): Array<Place<M>> {
+  return mounts.flatMap(mount => {
+    const prefix = mount.prefix === '/' ? '' : mount.prefix
+    const readsIpx = mount.images.mode !== 'off' && mount.images.grammars.includes('ipx')
+    return prefix !== '' && readsIpx ? [{ mount, prefix }, { mount, prefix: IPX_PLACE + prefix }] : [{ mount, prefix }]
+  })
+}
+
+/** The prefix by which clients know a mount, of that of one of its places. */
+export function prefixAt (place: string): string {
+  return place.replace(IPX_PLACE, '')
+}
