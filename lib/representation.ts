@@ -1,10 +1,21 @@
 import type { Readable } from 'node:stream'
 import type { EntityTag } from './http/entity-tag.ts'
 import type { ByteRange } from './http/range.ts'
-import type { StoredFile } from './sources/stored-file.ts'
 
 /** A content coding (RFC 9110 §8.4.1) that a stored representation may have. */
 export type ContentCoding = 'br' | 'zstd' | 'gzip'
+
+/** A file as it was when it was looked at. */
+export interface StoredFile {
+  /** Its real path: no component is a link. */
+  readonly path: string
+  /** As `revisionOf` of `lib/sources/stored-file.ts` gives it. */
+  readonly revision: string
+  /** Bytes. */
+  readonly size: number
+  /** Milliseconds since the epoch of the last change of content or attributes. */
+  readonly changed: number
+}
 
 /** Bytes in memory, or a stream of them. */
 export type Body = Buffer | Readable

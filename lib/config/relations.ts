@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { cacheControl } from '../http/cache-control.ts'
 import { trustRanges } from '../http/forwarded.ts'
 import { originMatchers } from '../http/origin.ts'
+import { admit } from '../transform/limits.ts'
 import { readPreset } from '../transform/presets.ts'
 import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
 
@@ -96,10 +97,24 @@ function policyMistakes (mount: Loose, path: string): Mistake[] {
 function imageMistakes (images: Loose, path: string, needSource: (name: unknown, path: string) => Mistake[]): Mistake[] {
   const presets = Object.entries(record(images.presets))
   return [
-    ...presets.flatMap(([name, query]) => attempt(`${path}.presets.${name}`, query, readPreset)),
+    ...presets.flatMap(([name, query]) => attempt(`${path}.presets.${name}`, query, text => admitPreset(text, images))),
+    ...sideMistakes(list(images.widths), record(images.limits).dimension, `${path}.widths`),
     ...Object.entries(record(images.overlays)).flatMap(([name, overlay]) => needSource(record(overlay).source, `${path}.overlays.${name}.source`)),
     ...(images.mode === 'presets' && presets.length === 0 ? [{ path: `${path}.presets`, message: 'Expected at least one preset, because mode "presets" makes nothing else' }] : [])
   ]
+}
+
+/** Throws where a preset is none, or could never be made. */
+function admitPreset (text: string, images: Loose): void {
+  const values = readPreset(text)
+  const { dimension, outputPixels } = record(images.limits)
+  if (typeof dimension !== 'number' || typeof outputPixels !== 'number') return // told elsewhere
+  admit({ values: {}, preset: 'preset', info: false }, { mode: 'open', widths: [], qualities: [], presets: { preset: values }, overlays: new Set(Object.keys(record(images.overlays))), maxOperations: 1, maxDimension: dimension, maxOutputPixels: outputPixels })
+}
+
+function sideMistakes (widths: readonly unknown[], dimension: unknown, path: string): Mistake[] {
+  const tooLarge = widths.length > 0 && typeof dimension === 'number' && widths.every(width => typeof width === 'number' && width > dimension)
+  return tooLarge ? [{ path, message: `Expected a width that limits.dimension allows: at most ${dimension as number}` }] : []
 }
 
 /** The mistake that reading a text throws, if any. */

@@ -1,4 +1,3 @@
-import { originalTag } from '../cache/purge-tags.ts'
 import type { Purges } from '../cache/purges.ts'
 import { SingleFlight } from '../cache/single-flight.ts'
 import type { MakingLease, StoredVariant, VariantKey, VariantStore } from '../cache/store.ts'
@@ -7,9 +6,9 @@ import { RepresentationChanged } from '../representation.ts'
 import type { FoundFile } from '../sources/source.ts'
 import type { ImageJob, ImageResult, JobInput } from './job.ts'
 import type { Transform } from '../transform/transform.ts'
-import { Refusals } from './refusals.ts'
+import { isPlain, Refusals } from './refusals.ts'
 import { memoryNeed, type HeaderFacts } from './sniff.ts'
-import type { Variant } from './variant.ts'
+import type { Ingredients, Variant } from './variant.ts'
 
 /** Who does the jobs: `WorkerPool` is one. */
 export interface Workers {
@@ -33,6 +32,7 @@ export interface MakeOptions {
   readonly deadlineMs?: number | undefined
   /** Default `request`. */
   readonly priority?: Priority
+  readonly from: Ingredients
   /** Who asked has left. Without it the work goes on to its end. */
   readonly signal?: AbortSignal
 }
@@ -88,7 +88,9 @@ export class Deriver {
    * @throws {RepresentationChanged} where the original is no longer what was described
    */
   async made (variant: Variant, options: MakeOptions): Promise<Made> {
-    return await this.#flights.run(variant.key, async signal => {
+    // Who waits for it now does not wait as long as what nobody waits for.
+    const flight = options.priority === 'background' ? `${variant.key} later` : variant.key
+    return await this.#flights.run(flight, async signal => {
       // With a lease no other instance makes it meanwhile; or another just did.
       const there = await this.#store.get(variant.key) ?? await this.#store.claim?.(variant.key, signal)
       if (there !== undefined && 'open' in there) return { stored: there, outcome: `hit-${there.tier}` }
@@ -98,6 +100,12 @@ export class Deriver {
         if (there !== undefined) void this.#release(there, variant.key)
       }
     }, options.signal)
+  }
+
+  /** What was just made, as it is kept, when it is. */
+  async written (key: VariantKey): Promise<StoredVariant | undefined> {
+    await this.#writes.get(key)
+    return await this.#store.get(key)
   }
 
   /** Settles when all that was made is kept. */
@@ -113,34 +121,33 @@ export class Deriver {
 
   async #make (variant: Variant, options: MakeOptions, signal: AbortSignal): Promise<Made> {
     const { original } = variant
-    const id = `${original.path}\n${original.found.revision}`
+    const id = `${original.path}\n${original.revision}`
     this.#refusals.check(id, variant.key)
-    if ((original.found.representation.size ?? 0) > options.inputBytes) {
+    if ((original.size ?? 0) > options.inputBytes) {
       throw new MediaError('image-too-large', { detail: `The original has more than ${options.inputBytes} bytes (limits.inputBytes)` })
     }
     if ((memoryNeed(original.facts) ?? 0) > this.#workerBytes) {
       throw new MediaError('image-too-costly', { detail: `The image takes more memory than a worker may have: ${this.#workerBytes} bytes` })
     }
     const run = async (pixels: number): Promise<ImageResult> => await this.#queue.run(
-      async running => await this.#workers.run(variant.job, await inputsOf(variant), { signal: running, maxInputBytes: options.inputBytes, deadlineMs: options.deadlineMs }).catch(crowdedOut),
+      async running => await this.#workers.run(variant.job, await inputsOf(options.from), { signal: running, maxInputBytes: options.inputBytes, deadlineMs: options.deadlineMs }).catch(crowdedOut),
       { lane: options.lane, pixels, priority: options.priority ?? 'request', signal }
     )
     try {
       const result = await run(budgetOf(variant)).catch(async (error: unknown) => {
-        if (error instanceof CrowdedOut) return await run(Number.POSITIVE_INFINITY) // alone
+        if (error instanceof CrowdedOut) return await run(Number.MAX_SAFE_INTEGER) // alone
         throw error
       })
-      if (variant.job.kind === 'variant') this.#refusals.made(id)
       return this.#keep(variant, result)
     } catch (error) {
-      if (error instanceof MediaError) this.#refusals.remember(error, id, variant.key)
-      else if (error instanceof RepresentationChanged) for (const { representation } of partsOf(variant)) representation.outdated?.()
+      if (error instanceof MediaError) this.#refusals.remember(error, { original: id, variant: variant.key, isPlain: isPlain(variant.job) })
+      else if (error instanceof RepresentationChanged) for (const { representation } of filesOf(options.from)) representation.outdated?.()
       throw error
     }
   }
 
   #keep (variant: Variant, { bytes, facts }: ImageResult): Made {
-    const tags = [originalTag(variant.original.path)]
+    const { tags } = variant.original
     if (this.#purges.generationOf(tags) === variant.original.generation) {
       const write = this.#store.put(variant.key, { bytes, type: variant.type, tags, quality: facts.quality })
       this.#writes.set(variant.key, write.finally(() => this.#writes.delete(variant.key)))
@@ -173,12 +180,12 @@ function outputPixels ({ w, h }: Transform, { width = 1, height = 1 }: HeaderFac
   return h === undefined ? width * height : h * h * width / height
 }
 
-async function inputsOf ({ original, overlay }: Variant): Promise<JobInput[]> {
-  return await Promise.all(partsOf({ original, overlay }).map(inputOf))
+async function inputsOf (from: Ingredients): Promise<JobInput[]> {
+  return await Promise.all(filesOf(from).map(inputOf))
 }
 
-function partsOf ({ original, overlay }: Pick<Variant, 'original' | 'overlay'>): FoundFile[] {
-  return overlay === undefined ? [original.found] : [original.found, overlay]
+function filesOf ({ original, overlay }: Ingredients): FoundFile[] {
+  return overlay === undefined ? [original] : [original, overlay]
 }
 
 /** A file on disk is opened by the worker itself. */

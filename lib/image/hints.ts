@@ -14,19 +14,21 @@ const MAX_DPR = 3
 const SAVED_QUALITY = 55
 
 /**
- * The values that a client's hints add to those of the URL. What the URL says stands.
+ * The values that a client's hints add to those of the URL and its preset, which stand.
  * Malformed hints are no hints.
  *
+ * @param values what is said already
  * @param widths what a hinted width rounds up to, in order: clients tell many
  */
 export function hintedValues (values: Values, headers: IncomingHttpHeaders, widths: readonly number[] = []): Values {
   const hinted: Values = {}
+  const hasSize = values.w !== undefined || values.h !== undefined
   const width = numberIn(headers['sec-ch-width'] ?? headers.width, 16_384)
   const dpr = numberIn(headers['sec-ch-dpr'] ?? headers.dpr, MAX_DPR)
-  if (values.w === undefined && values.h === undefined && width !== undefined) hinted.w = snapped(Math.max(1, Math.round(width)), widths) // physical pixels already
-  else if (values.dpr === undefined && dpr !== undefined && (values.w !== undefined || values.h !== undefined)) hinted.dpr = Math.max(1, Math.round(dpr * 2) / 2)
+  if (!hasSize && width !== undefined) hinted.w = snapped(Math.max(1, Math.round(width)), widths) // physical pixels already
+  else if (hasSize && values.dpr === undefined && dpr !== undefined) hinted.dpr = Math.max(1, Math.round(dpr * 2) / 2)
   if (values.q === undefined && headers['save-data']?.toString().trim().toLowerCase() === 'on') hinted.q = SAVED_QUALITY
-  return { ...values, ...hinted }
+  return hinted
 }
 
 function snapped (width: number, widths: readonly number[]): number {

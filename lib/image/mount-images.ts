@@ -1,22 +1,23 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { originalTag } from '../cache/purge-tags.ts'
+import { Recent } from '../cache/recent.ts'
 import { StoreFault, type VariantKey } from '../cache/store.ts'
 import { MediaError } from '../errors.ts'
 import type { Representation } from '../representation.ts'
 import type { FoundFile } from '../sources/source.ts'
 import type { Asked } from '../transform/asked.ts'
 import { admit, type TransformPolicy } from '../transform/limits.ts'
-import type { Transform } from '../transform/transform.ts'
+import type { Transform, Values } from '../transform/transform.ts'
 import type { Deriver, MakeOptions, Priority } from './deriver.ts'
 import { mediaTypes, type OutputFormat } from './format.ts'
 import { HINT_FIELDS, hintedValues } from './hints.ts'
 import type { JobLimits } from './job.ts'
-import { naturalFormat, negotiateFormat, type Nature } from './negotiate.ts'
+import { naturalFormat, natureOf, negotiateFormat, type Nature } from './negotiate.ts'
 import { headerFacts } from './originals.ts'
-import { Readings, type Plan, type Reading, type ReadingOptions } from './reading.ts'
-import type { HeaderFacts } from './sniff.ts'
+import { Readings, type Reading, type ReadingOptions } from './reading.ts'
+import type { ImageParts, VariantPlan } from './variant-plan.ts'
 import { keptRepresentation, unmadeRepresentation, type Maker } from './variant-representation.ts'
-import { isYoung, variantOf, type Original, type Variant } from './variant.ts'
+import { isYoung, variantOf, type Ingredients, type Known, type Makeable, type Variant } from './variant.ts'
 
 /** What one mount allows. */
 export interface ImagePolicy {
@@ -31,21 +32,8 @@ export interface ImagePolicy {
   readonly gps: boolean
 }
 
-/** What serves all mounts. */
-export interface ImageParts {
-  readonly deriver: Deriver
-  /** The overlay of a name. @throws {MediaError} `bad-transform` where it is not there */
-  readonly overlay: (name: string) => Promise<FoundFile>
-  readonly purges: {
-    /** Another number after every purge. */
-    readonly version: number
-    /** Another text after every purge that reaches one of the tags. */
-    generationOf (tags: readonly string[]): string
-  }
-}
-
 /** What is asked of an original, however it was spelled. */
-export type Asking = Pick<Reading, 'asked' | 'path'>
+export type Asking = Pick<Reading, 'asked' | 'path' | 'key'>
 
 /** A variant as one request gets it. */
 export interface Described {
@@ -54,15 +42,21 @@ export interface Described {
   readonly provisional: boolean
 }
 
-/** Plans of one reading: whoever sends ever new `Accept` fields pushes against it. */
-const MAX_PLANS = 32
+/** Plans of one reading. Few are in use; whoever sends ever new fields pushes against it. */
+const MAX_PLANS = 8
+/** `Accept` fields that are read once, of so many characters at most. */
+const REMEMBERED_ACCEPTS = 256
+const REMEMBERED_CHARACTERS = 256
 
 /** The variants of one mount: from URLs to representations. */
 export class MountImages {
   readonly #policy: ImagePolicy
   readonly #open: () => Promise<ImageParts>
-  readonly #lane: string
+  readonly #prefix: string
   readonly #readings: Readings
+  /** What is left to choose from where AVIF would take too long. */
+  readonly #quickFormats: readonly OutputFormat[]
+  readonly #accepts = new Recent<string, string>(REMEMBERED_ACCEPTS)
 
   /**
    * @param prefix that of the mount, as clients see it
@@ -71,7 +65,8 @@ export class MountImages {
   constructor (prefix: string, policy: ImagePolicy, open: () => Promise<ImageParts>) {
     this.#policy = policy
     this.#open = open
-    this.#lane = prefix
+    this.#prefix = prefix
+    this.#quickFormats = policy.formats.filter(name => name !== 'avif')
     this.#readings = new Readings(prefix, policy.reading)
   }
 
@@ -89,18 +84,36 @@ export class MountImages {
   describe (reading: Reading, found: FoundFile, headers: IncomingHttpHeaders): Described | Promise<Described> {
     const chosenBy = this.#chosenBy(reading, headers)
     const plan = reading.plans.get(chosenBy)
-    if (plan !== undefined && plan.original === found.representation && plan.version === plan.parts.purges.version && !plan.isFleeting) return this.#answer(plan)
-    return this.#planned(reading, found, headers).then(async fresh => {
+    if (plan !== undefined && plan.original.deref() === found.representation && plan.version === plan.parts.purges.version) return this.#answer(plan, { original: found })
+    return this.#planned(reading, found, headers).then(async ({ plan: fresh, from }) => {
       if (reading.plans.size >= MAX_PLANS) reading.plans.clear()
-      reading.plans.set(chosenBy, fresh)
-      return await this.#answer(fresh)
+      // An original that was just changed, and an overlay, are looked at again each time.
+      if (from.overlay === undefined && !isYoung(found)) reading.plans.set(chosenBy, fresh)
+      return await this.#answer(fresh, from)
     })
   }
 
-  /** What of a request decides which variant it gets. */
-  #chosenBy ({ asked: { values, preset } }: Reading, headers: IncomingHttpHeaders): string {
-    const accept = values.f === 'auto' || preset !== undefined ? headers.accept ?? '' : ''
-    return this.#policy.clientHints ? `${accept}\n${JSON.stringify(hintedValues(values, headers, this.#policy.transforms.widths))}` : accept
+  /** What of a request decides which variant it gets: of few values, whatever clients send. */
+  #chosenBy ({ asked }: Reading, headers: IncomingHttpHeaders): string {
+    const choices = asked.values.f === 'auto' || asked.preset !== undefined ? this.#choices(headers.accept ?? '') : ''
+    return this.#policy.clientHints ? `${choices}\n${JSON.stringify(this.#hints(asked, headers))}` : choices
+  }
+
+  /** The formats that an `Accept` leads to. */
+  #choices (accept: string): string {
+    const known = this.#accepts.get(accept)
+    if (known !== undefined) return known
+    const choices = natures.flatMap(nature => [this.#policy.formats, this.#quickFormats].map(formats => negotiateFormat(accept, nature, formats))).join()
+    if (accept.length <= REMEMBERED_CHARACTERS) this.#accepts.set(accept, choices)
+    return choices
+  }
+
+  #hints ({ values, preset }: Asked, headers: IncomingHttpHeaders): Values {
+    const { mode, presets, widths } = this.#policy.transforms
+    // Where presets alone are made, there is nothing that a hint could change.
+    if (!this.#policy.clientHints || mode === 'presets') return {}
+    const said = preset !== undefined && Object.hasOwn(presets, preset) ? { ...presets[preset], ...values } : values
+    return hintedValues(said, headers, widths)
   }
 
   /**
@@ -110,9 +123,7 @@ export class MountImages {
    */
   admitted (asked: Asked, headers: IncomingHttpHeaders = {}): Transform {
     if (asked.info && !this.#policy.info) throw new MediaError('forbidden', { detail: 'This mount does not tell what its pictures are' })
-    // Where presets alone are made, there is nothing that a hint could change.
-    const values = this.#policy.clientHints && this.#policy.transforms.mode !== 'presets' ? hintedValues(asked.values, headers, this.#policy.transforms.widths) : asked.values
-    return admit({ ...asked, values }, this.#policy.transforms)
+    return admit({ ...asked, values: { ...asked.values, ...this.#hints(asked, headers) } }, this.#policy.transforms)
   }
 
   /**
@@ -121,11 +132,11 @@ export class MountImages {
    *
    * @throws as `describe`
    */
-  async variants (asking: Asking, found: FoundFile): Promise<Variant[]> {
-    const variants = new Map<VariantKey, Variant>()
+  async variants (asking: Asking, found: FoundFile): Promise<Makeable[]> {
+    const variants = new Map<VariantKey, Makeable>()
     for (const accept of [undefined, ...this.#policy.formats.map(format => `${mediaTypes[format]}, */*`)]) {
-      const { variant } = await this.#planned(asking, found, { accept })
-      variants.set(variant.key, variant)
+      const { plan: { variant }, from } = await this.#planned(asking, found, { accept })
+      variants.set(variant.key, { variant, from })
     }
     return [...variants.values()]
   }
@@ -136,32 +147,32 @@ export class MountImages {
    * @returns whether it was there
    * @throws {StoreFault} where the cache did not keep it, and what `Deriver.made` throws
    */
-  async keep (variant: Variant, signal: AbortSignal): Promise<'made' | 'there'> {
+  async keep ({ variant, from }: Makeable, signal: AbortSignal): Promise<'made' | 'there'> {
     const { deriver } = await this.#open()
-    const { outcome } = await deriver.made(variant, { ...this.#making('request'), signal })
+    const { outcome } = await deriver.made(variant, { ...this.#making('request', from), signal })
     if (outcome !== 'made') return 'there'
     await deriver.settled()
     if (await deriver.kept(variant.key) === undefined) throw new StoreFault('It was made, but the cache did not keep it')
     return 'made'
   }
 
-  async #planned (asking: Asking, found: FoundFile, headers: IncomingHttpHeaders): Promise<Plan> {
-    const { asked, path } = asking
+  async #planned ({ asked, path, key }: Asking, found: FoundFile, headers: IncomingHttpHeaders): Promise<{ plan: VariantPlan, from: Ingredients }> {
     const transform = this.admitted(asked, headers)
     const parts = await this.#open()
     const { version } = parts.purges // before what it is the version of
     const facts = await headerFacts(found.representation)
     if (!this.#policy.limits.inputs.includes(facts.format)) throw new MediaError('unsupported-image', { detail: `The image is ${facts.format.toUpperCase()}, which this mount does not make into variants` })
-    const original: Original = { path, found, facts, generation: parts.purges.generationOf([originalTag(path)]) }
-    const overlay = transform.mark === undefined ? undefined : await parts.overlay(transform.mark)
-    const request = { transform, limits: this.#policy.limits, overlay, gps: this.#policy.gps }
+    const tags = [path, ...found.canonical === undefined || found.canonical === key ? [] : [`${this.#prefix}/${found.canonical}`]].map(originalTag)
+    const known: Known = { path, tags, facts, generation: parts.purges.generationOf(tags) }
+    const from: Ingredients = { original: found, overlay: transform.mark === undefined ? undefined : await parts.overlay(transform.mark) }
+    const request = { transform, limits: this.#policy.limits, gps: this.#policy.gps }
     const negotiated = transform.f === 'auto' && !asked.info
     const nature = natureOf(facts, transform.animated !== false && transform.frame === undefined)
     const format = asked.info ? 'json' : negotiated ? negotiateFormat(headers.accept, nature, this.#policy.formats) : chosenFormat(transform.f, nature)
     const quick = negotiated && this.#policy.upgrade && format === 'avif'
-      ? variantOf(original, { ...request, format: negotiateFormat(headers.accept, nature, this.#policy.formats.filter(name => name !== 'avif')) })
+      ? variantOf(known, from, { ...request, format: negotiateFormat(headers.accept, nature, this.#quickFormats) })
       : undefined
-    return { parts, original: found.representation, version, variant: variantOf(original, { ...request, format }), quick, vary: this.#varyOf(negotiated), isFleeting: overlay !== undefined || isYoung(found) }
+    return { from, plan: { parts, original: new WeakRef(found.representation), version, variant: variantOf(known, from, { ...request, format }), quick, vary: this.#varyOf(negotiated) } }
   }
 
   #varyOf (negotiated: boolean): string | undefined {
@@ -170,40 +181,43 @@ export class MountImages {
   }
 
   /** Bytes in memory, or how to get them. */
-  #answer ({ parts, variant, quick, vary }: Plan): Described | Promise<Described> {
+  #answer (plan: VariantPlan, from: Ingredients): Described | Promise<Described> {
+    const { parts, variant, quick, vary } = plan
     const kept = parts.deriver.kept(variant.key)
     if (kept !== undefined && !(kept instanceof Promise) && kept.bytes !== undefined) return { representation: keptRepresentation(kept, variant, vary), provisional: false }
-    if (quick !== undefined) return this.#quickly(parts, { best: variant, quick, vary, kept })
-    return { representation: unmadeRepresentation(variant, vary, this.#makingBy(parts)), provisional: false }
+    if (quick !== undefined) return this.#quickly({ ...plan, quick }, from, kept)
+    return { representation: unmadeRepresentation(variant, from, { vary, maker: this.#makerOf(parts) }), provisional: false }
   }
 
   /** What is made fast, while the best is made for the next who asks. */
-  async #quickly (parts: ImageParts, { best, quick, vary, kept }: { best: Variant, quick: Variant, vary: string | undefined, kept: ReturnType<Deriver['kept']> }): Promise<Described> {
-    if (await kept !== undefined) return { representation: unmadeRepresentation(best, vary, this.#makingBy(parts)), provisional: false }
-    const { complete, ...described } = unmadeRepresentation(quick, vary, this.#makingBy(parts))
+  async #quickly ({ parts, variant: best, quick, vary }: VariantPlan & { quick: Variant }, from: Ingredients, kept: ReturnType<Deriver['kept']>): Promise<Described> {
+    const how = { vary, maker: this.#makerOf(parts) }
+    if (await kept !== undefined) return { representation: unmadeRepresentation(best, from, how), provisional: false }
+    const { complete, ...described } = unmadeRepresentation(quick, from, how)
     const thenTheBest: Representation['complete'] = async options => {
       const completed = await complete?.(options) ?? described
-      if (options.make) parts.deriver.made(best, this.#making('background')).catch(() => {}) // the next who asks is told
+      if (options.make) parts.deriver.made(best, this.#making('background', from)).catch(() => {}) // the next who asks is told
       return completed
     }
     return { representation: { ...described, complete: thenTheBest }, provisional: true }
   }
 
-  #makingBy ({ deriver }: ImageParts): Maker {
+  #makerOf ({ deriver }: ImageParts): Maker {
     return {
       kept: key => deriver.kept(key),
-      made: async (variant, signal) => await deriver.made(variant, { ...this.#making('request'), ...(signal === undefined ? {} : { signal }) })
+      made: async (variant, from, signal) => await deriver.made(variant, { ...this.#making('request', from), ...(signal === undefined ? {} : { signal }) }),
+      written: async key => await deriver.written(key)
     }
   }
 
-  #making (priority: Priority): MakeOptions {
-    return { lane: this.#lane, inputBytes: this.#policy.limits.inputBytes, deadlineMs: this.#policy.limits.deadlineMs, priority }
+  #making (priority: Priority, from: Ingredients): MakeOptions {
+    const { inputBytes, deadlineMs } = this.#policy.limits
+    return { lane: this.#prefix, inputBytes, deadlineMs, priority, from }
   }
 }
 
-function natureOf (facts: HeaderFacts, keepsFrames: boolean): Nature {
-  return { format: facts.format, alpha: facts.alpha, animated: keepsFrames && facts.frames !== undefined && facts.frames !== 1 && (facts.format === 'gif' || facts.format === 'webp') }
-}
+/** What may be negotiated differently. */
+const natures = [false, true].flatMap(alpha => [false, true].map(animated => ({ format: 'png', alpha, animated } as const)))
 
 function chosenFormat (asked: OutputFormat | 'auto' | undefined, nature: Nature): OutputFormat {
   return asked === undefined || asked === 'auto' ? naturalFormat(nature) : asked

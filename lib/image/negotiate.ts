@@ -1,5 +1,6 @@
 import { acceptance } from '../http/accept.ts'
 import { mediaTypes, type InputFormat, type OutputFormat } from './format.ts'
+import type { HeaderFacts } from './headers/facts.ts'
 
 /** What of an original decides which formats suit it. */
 export interface Nature {
@@ -7,6 +8,15 @@ export interface Nature {
   readonly alpha: boolean
   /** Whether it has several frames. */
   readonly animated: boolean
+}
+
+/**
+ * The nature of what is made of an original.
+ *
+ * @param keepsFrames whether all frames are asked for
+ */
+export function natureOf ({ format, alpha, frames }: HeaderFacts, keepsFrames: boolean): Nature {
+  return { format, alpha, animated: keepsFrames && frames !== undefined && frames !== 1 && (format === 'gif' || format === 'webp') }
 }
 
 /** Formats that keep several frames. */

@@ -2,13 +2,11 @@ import { Recent } from '../cache/recent.ts'
 import { MediaError } from '../errors.ts'
 import { OCTET_STREAM, typeOf } from '../http/media-type.ts'
 import { decodePath, encodeSegment, pathBelow, rawPath, type Key } from '../paths/request-path.ts'
-import type { Representation } from '../representation.ts'
 import type { Asked } from '../transform/asked.ts'
 import { parseIpx } from '../transform/grammars/ipx.ts'
 import { hasOperation, parseQuery, type QueryPolicy } from '../transform/grammars/query.ts'
-import type { ImageParts } from './mount-images.ts'
 import { IPX_SEGMENT } from './places.ts'
-import type { Variant } from './variant.ts'
+import type { VariantPlan } from './variant-plan.ts'
 
 /** What a URL asks of a picture. */
 export interface Reading {
@@ -21,31 +19,20 @@ export interface Reading {
   /** What is wrong with the URL, where it is one only if a file is there: an app has paths and queries of its own. */
   readonly fault?: MediaError
   /** Variants that were described for it, by what of the request chose them. */
-  readonly plans: Map<string, Plan>
-}
-
-/** A variant that was described before, while its original is what it was. */
-export interface Plan {
-  readonly parts: ImageParts
-  readonly original: Representation
-  /** That of the purges that were known then. */
-  readonly version: number
-  readonly variant: Variant
-  /** What is made fast where the variant takes long. */
-  readonly quick: Variant | undefined
-  readonly vary: string | undefined
-  /** Whether it is to be described anew each time: its original was just changed, or it has an overlay, which may. */
-  readonly isFleeting: boolean
+  readonly plans: Map<string, VariantPlan>
 }
 
 /** How the URLs of a mount are read. */
 export interface ReadingOptions extends QueryPolicy {
   readonly grammars: readonly ('query' | 'ipx')[]
+  /** The prefix of the app that the mount is in; `''` at the root. */
   readonly root?: string
+  /** Prefixes of other mounts below this one, as clients see them: what they hold is theirs, however it is spelled. */
+  readonly others?: readonly string[]
 }
 
 /** URLs of a mount that are read once. Longer ones are read each time: whoever sends ever new URLs pushes against both. */
-const REMEMBERED = 8192
+const REMEMBERED = 2048
 const REMEMBERED_CHARACTERS = 512
 
 /** Stands for what could not be read. */
@@ -63,10 +50,7 @@ export class Readings {
   readonly #usesQuery: boolean
   readonly #known = new Recent<string, Reading | 'plain'>(REMEMBERED)
 
-  /**
-   * @param prefix without a trailing slash; `''` at the root
-   * @param options.root the prefix of the app that the mount is in; `''` at the root
-   */
+  /** @param prefix without a trailing slash; `''` at the root */
   constructor (prefix: string, options: ReadingOptions) {
     this.#prefix = prefix
     this.#root = options.root ?? ''
@@ -95,6 +79,7 @@ export class Readings {
     for (const base of this.#usesIpx ? [this.#prefix, this.#root] : []) {
       if (!raw.startsWith(base + IPX)) continue
       const { asked, path } = parseIpx(raw.slice(base.length + IPX.length))
+      if (this.#isOfAnother(decodePath(`${base}/${path}`))) throw new MediaError('not-found')
       return this.#reading(`${base}/${path}`, asked)
     }
     const mark = target.search(/[?#]/)
@@ -106,6 +91,10 @@ export class Readings {
     if (type.startsWith('image/')) return this.#asking(raw, parseQuery(search, this.#options))
     // What is known to be something else has queries of its own; what is not known may be a picture, or no file at all.
     return type === OCTET_STREAM && hasOperation(search) ? this.#readingOrFault(raw, search) : undefined
+  }
+
+  #isOfAnother (path: string): boolean {
+    return this.#options.others?.some(prefix => path === prefix || path.startsWith(`${prefix}/`)) ?? false
   }
 
   #readingOrFault (raw: string, search: string): Reading | undefined {

@@ -1,5 +1,6 @@
 import { Recent } from '../cache/recent.ts'
 import { MediaError, type FailureCode } from '../errors.ts'
+import type { ImageJob } from './job.ts'
 
 /** Why something is not made for a while. */
 interface Refusal {
@@ -9,27 +10,28 @@ interface Refusal {
   readonly until: number
 }
 
-/** What became of the variants of an original. */
-interface History {
-  readonly made: boolean
-  /** How many ended their worker since one was made. */
-  readonly costly: number
-}
-
 /** Names that are remembered. */
 const REMEMBERED = 10_000
-/** Variants of one original that may end their worker, one after the other, until none is tried for a while. */
-const MAX_COSTLY = 3
+/** What hardly costs more than reading the original: a size, a cut, a format. */
+const plainOperations: ReadonlySet<string> = new Set(['w', 'h', 'fit', 'enlarge', 'position', 'fx', 'fy', 'frame', 'animated', 'q', 'meta', 'cs', 'chromasub'])
+/** Pixels of either side of a variant that is plain. */
+const PLAIN_SIDE = 1024
+
+/** Whether a job that ends its worker speaks against the original, and not against what is asked of it. */
+export function isPlain (job: ImageJob): boolean {
+  if (job.kind === 'info') return true
+  const { w = 0, h = 0 } = job.transform
+  return w + h > 0 && Math.max(w, h) <= PLAIN_SIDE && Object.keys(job.transform).every(name => plainOperations.has(name))
+}
 
 /**
  * What cannot be made is not tried again at once: a variant that failed, and an original in
- * every size where it ended its worker. Who made neither pushes against it: an original that
- * was made before is not refused for what one client asks of it, unless that happens often.
+ * every size where it ended its worker though little was asked of it. Whoever asks much of a
+ * sound original pushes against it: that alone is refused.
  */
 export class Refusals {
   readonly #forMs: number
   readonly #refused = new Recent<string, Refusal>(REMEMBERED)
-  readonly #histories = new Recent<string, History>(REMEMBERED)
 
   /** @param forMs how long, in milliseconds */
   constructor (forMs: number) {
@@ -47,22 +49,9 @@ export class Refusals {
     }
   }
 
-  /** A variant of the original was made: it can be. */
-  made (original: string): void {
-    this.#histories.set(original, { made: true, costly: 0 })
-  }
-
   /** Remembers a failure that lies in the picture, or in what is asked of it. */
-  remember ({ code, statusCode, detail }: MediaError, original: string, variant: string): void {
+  remember ({ code, statusCode, detail }: MediaError, { original, variant, isPlain }: { original: string, variant: string, isPlain: boolean }): void {
     if (statusCode !== 415 && statusCode !== 422) return
-    const name = code === 'image-too-costly' && this.#isHostile(original) ? original : variant
-    this.#refused.set(name, { code, detail, until: performance.now() + this.#forMs })
-  }
-
-  #isHostile (original: string): boolean {
-    const { made = false, costly = 0 } = this.#histories.get(original) ?? {}
-    const isHostile = !made || costly + 1 >= MAX_COSTLY
-    this.#histories.set(original, { made, costly: isHostile ? 0 : costly + 1 })
-    return isHostile
+    this.#refused.set(code === 'image-too-costly' && isPlain ? original : variant, { code, detail, until: performance.now() + this.#forMs })
   }
 }

@@ -9,6 +9,7 @@ import type { FoundFile } from '../sources/source.ts'
 import { readPreset } from '../transform/presets.ts'
 import type { Deriver } from './deriver.ts'
 import { MountImages, type ImagePolicy } from './mount-images.ts'
+import type { ReadingOptions } from './reading.ts'
 import type { WorkerEvent } from './workers/worker-options.ts'
 
 /** What a mount needs to make variants. */
@@ -54,8 +55,10 @@ export function imagesOf (config: Readonly<Config>, sources: Sources, log: Image
     at (mount, prefix, root = '') {
       if (mount.images.mode === 'off') return { images: undefined }
       const overlay = overlaysOf(mount, sources)
+      const within = mount.prefix === '/' ? '' : mount.prefix
+      const others = config.mounts.filter(other => other !== mount && other.prefix.startsWith(`${within}/`) && other.prefix !== '/').map(other => root + other.prefix)
       return {
-        images: new MountImages(prefix, policyOf(mount, root), async () => ({ ...await open(), overlay })),
+        images: new MountImages(prefix, policyOf(mount, { root, others }), async () => ({ ...await open(), overlay })),
         provisionalCache: provisionalOf(mount),
         clientHints: mount.images.clientHints,
         fallbackImage: mount.images.fallback === undefined ? undefined : childKey(rootKey, mount.images.fallback)
@@ -94,10 +97,10 @@ async function openParts (work: Config['images'], log: ImageLog): Promise<{ deri
   }
 }
 
-function policyOf ({ images }: MountConfig, root: string): ImagePolicy {
+function policyOf ({ images }: MountConfig, place: Pick<ReadingOptions, 'root' | 'others'>): ImagePolicy {
   const { limits, unknownParameters, ignoredParameters, grammars, mode, widths, qualities, formats, upgrade, clientHints, info, gps, inputs } = images
   return {
-    reading: { grammars, root, unknown: unknownParameters, ignored: ignoredParameters },
+    reading: { ...place, grammars, unknown: unknownParameters, ignored: ignoredParameters },
     transforms: {
       mode: mode as Exclude<typeof mode, 'off'>,
       widths: widths.toSorted((a, b) => a - b),

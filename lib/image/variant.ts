@@ -17,7 +17,12 @@ export const PIPELINE_VERSION = 1
 export interface Original {
   /** The URL path by which it is known, and purged: `/photos/cat.jpg`. */
   readonly path: string
-  readonly found: FoundFile
+  /** The names by which it is purged: its path, and that by which its source knows the file where it is another. */
+  readonly tags: readonly string[]
+  /** As its source tells it. */
+  readonly revision: string
+  /** Bytes, where they are known. */
+  readonly size: number | undefined
   readonly facts: HeaderFacts
   /** Changes with every purge that reaches it. */
   readonly generation: string
@@ -30,8 +35,19 @@ export interface Variant {
   readonly type: string
   readonly job: ImageJob
   readonly original: Original
+}
+
+/** The files that a variant is made of. */
+export interface Ingredients {
+  readonly original: FoundFile
   /** The overlay that the transform names. */
-  readonly overlay: FoundFile | undefined
+  readonly overlay?: FoundFile | undefined
+}
+
+/** A variant, and what it is made of. */
+export interface Makeable {
+  readonly variant: Variant
+  readonly from: Ingredients
 }
 
 /** What a variant is made from beside its original. */
@@ -40,32 +56,34 @@ export interface VariantRequest {
   /** `json` for what `?info` tells. */
   readonly format: OutputFormat | 'json'
   readonly limits: JobLimits
-  readonly overlay?: FoundFile | undefined
   readonly gps?: boolean
 }
+
+/** What is known of an original beside its file. */
+export type Known = Pick<Original, 'path' | 'tags' | 'facts' | 'generation'>
 
 /**
  * Describes a variant. Its key holds all that makes its bytes what they are; its entity tag
  * leaves out what differs between machines that hold the same original.
  */
-export function variantOf (original: Original, request: VariantRequest): Variant {
-  const { format, limits, overlay, gps = false } = request
+export function variantOf (known: Known, { original: found, overlay }: Ingredients, request: VariantRequest): Variant {
+  const { format, limits, gps = false } = request
+  const original: Original = { ...known, revision: found.revision, size: found.representation.size }
   const job: ImageJob = format === 'json'
     ? { kind: 'info', gps, limits }
-    : { kind: 'variant', transform: settled(request.transform, format, original.facts), format, limits }
+    : { kind: 'variant', transform: settled(request.transform, format, known.facts), format, limits }
   const meaning = JSON.stringify([
-    PIPELINE_VERSION, engineVersion, original.path, format, original.generation,
+    PIPELINE_VERSION, engineVersion, known.path, format, known.generation,
     job.kind === 'info' ? gps : transformText(job.transform),
-    validatorOf(original.found), overlay === undefined ? '' : validatorOf(overlay)
+    validatorOf(found), overlay === undefined ? '' : validatorOf(overlay)
   ])
-  const young = isYoung(original.found) ? 'young' : ''
+  const young = isYoung(found) ? 'young' : ''
   return {
-    key: digest(`${meaning}\n${original.found.revision}\n${overlay?.revision ?? ''}\n${young}`) as VariantKey,
+    key: digest(`${meaning}\n${found.revision}\n${overlay?.revision ?? ''}\n${young}`) as VariantKey,
     entityTag: `"${digest(meaning).slice(0, 27)}"`,
     type: format === 'json' ? 'application/json; charset=utf-8' : mediaTypes[format],
     job,
-    original,
-    overlay
+    original
   }
 }
 

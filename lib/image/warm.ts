@@ -6,7 +6,7 @@ import type { Source } from '../sources/source.ts'
 import { filesOf } from '../sources/walk.ts'
 import type { Asked } from '../transform/asked.ts'
 import type { MountImages } from './mount-images.ts'
-import type { Variant } from './variant.ts'
+import type { Makeable } from './variant.ts'
 
 /** A mount whose pictures are made ahead of requests. */
 export interface WarmMount {
@@ -49,7 +49,7 @@ const MAX_UNKEPT = 3
 /** One variant to make. */
 interface Task {
   readonly images: WarmMount['images']
-  readonly variant: Variant
+  readonly makeable: Makeable
   readonly file: File
 }
 
@@ -96,16 +96,16 @@ class Warming {
       const onFault = (key: Key, error: unknown): void => this.#fail(fileOf(mount, key), error)
       for await (const key of filesOf(mount.source, onFault)) {
         const file = fileOf(mount, key)
-        for (const variant of await this.#variants(mount, key, file)) yield { images: mount.images, variant, file }
+        for (const makeable of await this.#variants(mount, key, file)) yield { images: mount.images, makeable, file }
       }
     }
   }
 
   /** Makes one, or tells why not. @throws where it is no use to go on */
-  async make ({ images, variant, file }: Task, signal: AbortSignal): Promise<void> {
+  async make ({ images, makeable, file }: Task, signal: AbortSignal): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        const kind = await images.keep(variant, signal)
+        const kind = await images.keep(makeable, signal)
         this.#unkept = 0
         this.#tell({ kind, path: file.path })
         return
@@ -126,13 +126,13 @@ class Warming {
   }
 
   /** Each once, whatever it is asked by. */
-  async #variants ({ source, images, asked }: WarmMount, key: Key, file: File): Promise<Iterable<Variant>> {
-    const variants = new Map<string, Variant>()
+  async #variants ({ source, images, asked }: WarmMount, key: Key, file: File): Promise<Iterable<Makeable>> {
+    const variants = new Map<string, Makeable>()
     try {
       const found = await source.stat(key)
       if (found?.kind !== 'file') return [] // it went since it was listed
       for (const one of asked) {
-        for (const variant of await images.variants({ asked: one, path: file.path }, found)) variants.set(variant.key, variant)
+        for (const makeable of await images.variants({ asked: one, path: file.path, key }, found)) variants.set(makeable.variant.key, makeable)
       }
       this.#tell({ kind: 'picture', path: file.path })
     } catch (error) {

@@ -1,4 +1,5 @@
 import { MediaError } from '../errors.ts'
+import { Lanes } from './lanes.ts'
 
 /** How much is done at once, and how much may wait. Who asks for many different variants pushes against these. */
 export interface WorkQueueOptions {
@@ -23,7 +24,7 @@ export interface Placement {
   signal?: AbortSignal | undefined
 }
 
-export const workQueueDefaults = { maxWaiting: 1000, maxWaitMs: 30_000, pixels: 100e6 } as const
+export const workQueueDefaults = { maxWaiting: 1000, maxWaitMs: 30_000, pixels: 50e6 } as const
 
 /** Seconds told to a client that is sent away. */
 const MIN_RETRY_AFTER = 1
@@ -40,44 +41,6 @@ interface Entry {
   readonly abort: () => void
 }
 
-/** Waiting tasks by lane. The order of the Map is that of the turns, the order in a Set that of arrival. */
-class Lanes {
-  readonly #lanes = new Map<string, Set<Entry>>()
-  size = 0
-
-  add (entry: Entry): void {
-    const { lane } = entry.placement
-    const entries = this.#lanes.get(lane)
-    if (entries === undefined) this.#lanes.set(lane, new Set([entry]))
-    else entries.add(entry)
-    this.size++
-  }
-
-  remove (entry: Entry): void {
-    const { lane } = entry.placement
-    const entries = this.#lanes.get(lane)
-    if (entries?.delete(entry) !== true) return
-    if (entries.size === 0) this.#lanes.delete(lane)
-    this.size--
-  }
-
-  /** Whose turn it is. */
-  first (): Entry | undefined {
-    for (const entries of this.#lanes.values()) for (const entry of entries) return entry
-    return undefined
-  }
-
-  /** Removes the one whose turn it is, and gives the turn to the next lane. */
-  shift (entry: Entry): void {
-    const { lane } = entry.placement
-    const entries = this.#lanes.get(lane)
-    this.remove(entry)
-    if (entries === undefined || entries.size === 0) return
-    this.#lanes.delete(lane)
-    this.#lanes.set(lane, entries)
-  }
-}
-
 /**
  * Where tasks wait until there is room for them: lanes take turns, a lane is served in the order
  * of arrival, background tasks come last. No task overtakes one whose turn it is and that waits for
@@ -86,7 +49,7 @@ class Lanes {
 export class WorkQueue {
   readonly #concurrency: number
   readonly #limits: typeof workQueueDefaults | Required<Omit<WorkQueueOptions, 'concurrency'>>
-  readonly #lanes = { request: new Lanes(), background: new Lanes() }
+  readonly #lanes = { request: new Lanes<Entry>(), background: new Lanes<Entry>() }
   #running = 0
   #pixels = 0
   #durationMs = FIRST_DURATION_MS
@@ -97,7 +60,7 @@ export class WorkQueue {
     this.#limits = { ...workQueueDefaults, ...limits }
   }
 
-  /** Tasks that wait. */
+  /** Tasks that wait. For tests, as the three below: nobody decides by them. */
   get size (): number {
     return this.#lanes.request.size + this.#lanes.background.size
   }
@@ -122,9 +85,12 @@ export class WorkQueue {
    * @throws the signal's reason where it is aborted while the task waits; what the task throws
    */
   async run<T> (task: (signal: AbortSignal) => Promise<T>, placement: Placement): Promise<T> {
-    const { signal = new AbortController().signal, pixels } = placement
+    const { signal = new AbortController().signal } = placement
     signal.throwIfAborted()
-    if (!this.#fits(placement) || this.#next() !== undefined) await this.#wait(placement)
+    // No more than what lets it run alone: a sum with infinity, or with what is no number, would never be one again.
+    const pixels = placement.pixels >= 0 ? Math.min(placement.pixels, this.#limits.pixels + 1) : this.#limits.pixels + 1
+    const place = { ...placement, pixels }
+    if (!this.#fits(place) || this.#next() !== undefined) await this.#wait(place)
     else this.#begin(pixels)
     const began = performance.now()
     try {

@@ -36,8 +36,8 @@ export async function fileSource (options: FileSourceOptions, largeFiles = new L
     return name.startsWith('.') && !visible.has(name)
   }
 
-  /** The real path a key names, or undefined where it is missing, hidden, or leads outside. */
-  async function locate (key: Key): Promise<string | undefined> {
+  /** The real path a key names, and that of the root; undefined where it is missing, hidden, or leads outside. */
+  async function locate (key: Key): Promise<Located | undefined> {
     if (key !== '' && key.split('/').some(isHidden)) return undefined
     // Resolved anew each time: a root that is itself a link may be switched to another release.
     const root = await realPathOf(options.root)
@@ -48,7 +48,7 @@ export async function fileSource (options: FileSourceOptions, largeFiles = new L
       path = await matchingPath(root, key, isHidden) ?? path
       real = await realPathOf(path)
     }
-    return real !== undefined && isAllowed(real, path, root) ? real : undefined
+    return real !== undefined && isAllowed(real, path, root) ? { real, root } : undefined
   }
 
   function isAllowed (real: string, asked: string, root: string): boolean {
@@ -62,14 +62,17 @@ export async function fileSource (options: FileSourceOptions, largeFiles = new L
 
   return {
     async stat (key) {
-      const real = await locate(key)
-      const stats = real === undefined ? undefined : await look(real)
-      if (real === undefined || stats === undefined) return undefined
-      return stats.isDirectory() ? directory : foundFile(real, key, stats, largeFiles)
+      const located = await locate(key)
+      const stats = located === undefined ? undefined : await look(located.real)
+      if (located === undefined || stats === undefined) return undefined
+      if (stats.isDirectory()) return directory
+      const found = foundFile(located.real, key, stats, largeFiles)
+      const canonical = canonicalKey(located)
+      return canonical === undefined || canonical === key ? found : { ...found, canonical }
     },
 
     async list (key, limit) {
-      const real = await locate(key)
+      const real = (await locate(key))?.real
       if (real === undefined) return undefined
       // U+FFFD stands for bytes that are no UTF-8: a URL would not give them back.
       const members = await membersOf(real, name => !isHidden(name) && !name.includes('\uFFFD') && isAskable(key, name))
@@ -86,7 +89,7 @@ export async function fileSource (options: FileSourceOptions, largeFiles = new L
     const { name } = member
     try {
       // Only a link can lead elsewhere than to its parent's real path.
-      const real = member.isSymbolicLink() ? await locate(childKey(key, name)) : join(parent, name)
+      const real = member.isSymbolicLink() ? (await locate(childKey(key, name)))?.real : join(parent, name)
       const stats = real === undefined ? undefined : await look(real)
       if (stats === undefined) return undefined
       const lastModified = Number(stats.mtimeMs)
@@ -97,6 +100,18 @@ export async function fileSource (options: FileSourceOptions, largeFiles = new L
       return undefined
     }
   }
+}
+
+/** Where a key leads. */
+interface Located {
+  readonly real: string
+  readonly root: string
+}
+
+/** The key by which a file is known without links, where it lies below the root. */
+function canonicalKey ({ real, root }: Located): string | undefined {
+  const below = root.endsWith(sep) ? root : root + sep
+  return real.startsWith(below) ? real.slice(below.length).split(sep).join('/') : undefined
 }
 
 /** What a real path is, or undefined where it is neither file nor directory. @throws {MediaError} `forbidden` */

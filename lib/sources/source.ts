@@ -12,6 +12,8 @@ export interface FoundFile {
    * clients: it may differ between machines that hold the same file.
    */
   readonly revision: string
+  /** The key by which the store itself knows the file, where a link or another spelling led to it. */
+  readonly canonical?: string | undefined
   /**
    * When the bytes were last changed, in milliseconds since the epoch, as the store's own
    * clock knows: within its granularity of now, a revision may still name two contents.

@@ -1,19 +1,9 @@
 import { constants, type BigIntStats } from 'node:fs'
 import { open, readlink, type FileHandle } from 'node:fs/promises'
-import { RepresentationChanged } from '../representation.ts'
+import { RepresentationChanged, type StoredFile } from '../representation.ts'
 import { fileFault, isMissing } from './file-faults.ts'
 
-/** A file as it was when it was looked at. */
-export interface StoredFile {
-  /** Its real path: no component is a link. */
-  readonly path: string
-  /** As {@link revisionOf} gives it. */
-  readonly revision: string
-  /** Bytes. */
-  readonly size: number
-  /** Milliseconds since the epoch of the last change of content or attributes. */
-  readonly changed: number
-}
+export type { StoredFile } from '../representation.ts'
 
 /**
  * How long after a change the clock of a file system may still give a second change the

@@ -21,10 +21,10 @@ export function treeSource (branches: readonly Branch[]): Source {
     .toSorted((a, b) => b.at.length - a.at.length)
 
   /** The branches a key may be found in, with the key each knows it by. */
-  function candidates (key: Key): Array<{ source: Source, key: Key }> {
+  function candidates (key: Key): Array<{ source: Source, key: Key, at: Key }> {
     return ordered.flatMap(({ source, at }) => {
       const below = at === '' ? { key } : pathBelow(`/${key}`, `/${at}`)
-      return below === undefined ? [] : [{ source, key: below.key }]
+      return below === undefined ? [] : [{ source, key: below.key, at }]
     })
   }
 
@@ -38,7 +38,7 @@ export function treeSource (branches: readonly Branch[]): Source {
     async stat (key) {
       for (const candidate of candidates(key)) {
         const found = await candidate.source.stat(candidate.key)
-        if (found !== undefined) return found
+        if (found !== undefined) return inTree(found, candidate.at)
       }
       return key === '' || branchNames(key).length > 0 ? directory : undefined
     },
@@ -55,6 +55,11 @@ export function treeSource (branches: readonly Branch[]): Source {
       await Promise.all(branches.map(async branch => await branch.source.close()))
     }
   }
+}
+
+/** The same, by the name that it has in the tree. */
+function inTree (found: Found, at: Key): Found {
+  return found.kind === 'directory' || found.canonical === undefined || at === '' ? found : { ...found, canonical: `${at}/${found.canonical}` }
 }
 
 function merge (listings: Listing[], branches: Entry[], limit: number): Listing {

@@ -1,7 +1,16 @@
+import { randomBytes } from 'node:crypto'
+import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
-import { ask, scratch, serveMedia } from '../helpers/app.ts'
+import { openImages } from '../../lib/images.ts'
+import { fileSource } from '../../lib/sources/file.ts'
+import client from '../../plugins/client.ts'
+import conditional from '../../plugins/conditional.ts'
+import errors from '../../plugins/errors.ts'
+import imageVariants from '../../plugins/images.ts'
+import staticFiles from '../../plugins/static.ts'
+import { ask, scratch, serve, serveMedia } from '../helpers/app.ts'
 import { picturesToServe, serveImages } from '../helpers/images.ts'
 
 t.test('Nuxt finds every mount below one /_ipx, each by its own rules', async t => {
@@ -66,4 +75,54 @@ t.test('no spelling gets past the modes presets and signed', async t => {
 t.test('a mount may have a deadline of its own', async t => {
   const served = await serveImages(t, { limits: { deadlineMs: 1 } })
   t.match(await ask(served, '/cat.jpg?w=320&f=avif'), { status: 422, text: /image-too-costly/ })
+})
+
+t.test('what another mount holds is reached through that mount alone, however it is spelled', async t => {
+  const [root, other, cache] = [await scratch(t, { 'photos/cat.jpg': (await picturesToServe())['cat.jpg'] ?? '', 'free/cat.jpg': (await picturesToServe())['cat.jpg'] ?? '' }), await scratch(t, {}), join(await scratch(t), 'cache')]
+  const served = await serveMedia(t, {
+    sources: { all: { driver: 'file', root }, other: { driver: 'file', root: other } },
+    mounts: [{ source: 'all' }, { prefix: '/photos', source: 'other', images: { mode: 'off' } }],
+    images: { cache: { directory: cache } }
+  })
+  t.match(await ask(served, '/photos/cat.jpg?w=64'), { status: 404 })
+  t.match(await ask(served, '/_ipx/w_64/photos/cat.jpg'), { status: 404 })
+  t.match(await ask(served, '/_ipx/w_64/ph%6ftos/cat.jpg'), { status: 404 })
+  t.match(await ask(served, '/_ipx/w_64/free/cat.jpg'), { status: 200 })
+})
+
+t.test('client hints add to what a preset says, and change none of it', async t => {
+  const served = await serveImages(t, { clientHints: true, presets: { card: 'w=120&h=80&fit=cover&q=90&f=jpeg', bare: 'f=png' } })
+  const headers = { 'width': '320', 'save-data': 'on' }
+  const plain = await ask(served, '/cat.jpg?preset=card')
+  t.ok((await ask(served, '/cat.jpg?preset=card', { headers })).body.equals(plain.body))
+  t.match(await sharp((await ask(served, '/cat.jpg?preset=bare', { headers })).body).metadata(), { width: 320 })
+})
+
+t.test('a purge by the name of the file reaches every spelling that led to it', async t => {
+  const files = await picturesToServe()
+  const root = await scratch(t, { 'Cat.jpg': files['cat.jpg'] ?? '' })
+  await symlink('Cat.jpg', join(root, 'link.jpg'))
+  const source = await fileSource({ root, caseInsensitive: true })
+  const images = await openImages({ prefix: '', source, base: await scratch(t) })
+  t.teardown(async () => await images.close())
+  const served = await serve(t, async app => {
+    for (const plugin of [errors, client, conditional, staticFiles, imageVariants]) await app.register(plugin as never, {})
+    app.get('/*', (_request, reply) => reply.serveImage(images.mount))
+  })
+  const paths = ['/Cat.jpg?w=64', '/CAT.JPG?w=64', '/link.jpg?w=64']
+  for (const path of paths) t.match(await ask(served, path), { status: 200, headers: { 'x-cache': 'made' } }, path)
+  await images.purge('original:/Cat.jpg')
+  for (const path of paths) t.match(await ask(served, path), { status: 200, headers: { 'x-cache': 'made' } }, `${path}, again`)
+})
+
+t.test('a large variant is read from where it is kept, with its size and its ranges', async t => {
+  const pixels = randomBytes(900 * 700 * 3)
+  const served = await serveImages(t, { mode: 'open' }, { files: { 'noise.png': await sharp(pixels, { raw: { width: 900, height: 700, channels: 3 } }).png({ compressionLevel: 0 }).toBuffer() } })
+  const whole = await ask(served, '/noise.png?w=890&f=png')
+  t.match(whole, { status: 200, headers: { 'x-cache': 'made', 'content-length': String(whole.body.length) } })
+  t.ok(whole.body.length > 1_100_000)
+  t.match(await sharp(whole.body).metadata(), { width: 890 })
+  const part = await ask(served, '/noise.png?w=880&f=png', { headers: { range: 'bytes=1000000-1000009' } })
+  t.match(part, { status: 206, headers: { 'x-cache': 'made' } })
+  t.ok((await ask(served, '/noise.png?w=880&f=png')).body.subarray(1_000_000, 1_000_010).equals(part.body))
 })

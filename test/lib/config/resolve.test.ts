@@ -68,6 +68,12 @@ t.test('presets, overlays and modes of pictures that cannot hold are mistakes', 
   for (const part of ['mounts[0].images.presets.card', 'wdith', 'mounts[0].images.presets.empty', 'overlays.logo.source', 'Did you mean files?', 'overlays.up.file', 'images.fallback', 'images.widths[0]', 'images.formats[0]', 'mounts[1].images.presets']) t.ok(error.message.includes(part), part)
 })
 
+t.test('presets and widths that could never be made are mistakes', async t => {
+  const images = { presets: { large: 'w=16000&h=16000', marked: 'w=100&mark=nolo', fine: 'w=100&mark=logo' }, overlays: { logo: { source: 'files', file: 'logo.png' } }, widths: [9000], limits: { dimension: 8192 } }
+  const error = await resolveConfig({ sources: files, mounts: [{ source: 'files', images }] }, { base: '/' }).then(() => t.fail(), (reason: Error) => reason) as Error
+  for (const part of ['3 mistakes', 'presets.large: w: 16000 pixels are more than the 8192', 'presets.marked: mark: unknown overlay "nolo". Did you mean logo?', 'images.widths: Expected a width that limits.dimension allows']) t.ok(error.message.includes(part), `${part} in ${error.message}`)
+})
+
 t.test('the input stays as it is, and the result cannot be changed at any depth', async t => {
   const input = { sources: { files: { driver: 'file', root: '.' } }, mounts: [{ source: 'files', prefix: '/a/', cache: {} }], log: { file: 'x.log' } }
   const before = structuredClone(input)

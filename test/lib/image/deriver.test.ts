@@ -4,9 +4,10 @@ import t from 'tap'
 import { MemoryStore } from '../../../lib/cache/memory-store.ts'
 import type { MakingLease, StoredVariant, VariantKey } from '../../../lib/cache/store.ts'
 import { MediaError } from '../../../lib/errors.ts'
-import { Deriver, type MakeOptions, type Workers } from '../../../lib/image/deriver.ts'
+import { Deriver, type Made, type MakeOptions, type Workers } from '../../../lib/image/deriver.ts'
 import type { ImageJob, ImageResult, JobInput } from '../../../lib/image/job.ts'
-import { variantOf, type Variant } from '../../../lib/image/variant.ts'
+import { isPlain } from '../../../lib/image/refusals.ts'
+import { variantOf, type Ingredients, type Variant } from '../../../lib/image/variant.ts'
 import { WorkQueue } from '../../../lib/image/work-queue.ts'
 import { RepresentationChanged, type Representation } from '../../../lib/representation.ts'
 import type { FoundFile } from '../../../lib/sources/source.ts'
@@ -15,10 +16,10 @@ import { canonical } from '../../../lib/transform/transform.ts'
 type Work = (job: ImageJob, inputs: readonly JobInput[], signal: AbortSignal) => Promise<ImageResult>
 
 const limits = { inputPixels: 1e6, outputPixels: 1e6, framePixels: 1e6, dimension: 4096, inputs: ['jpeg'] as const }
-const making: MakeOptions = { lane: '/', inputBytes: 1000 }
+const making: Omit<MakeOptions, 'from'> = { lane: '/', inputBytes: 1000 }
 
 /** A deriver whose workers are the test's own, so that they can be counted and held up. */
-function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts: {} }), options: { hostileMs?: number, store?: MemoryStore, generation?: string } = {}): { deriver: Deriver, jobs: ImageJob[], inputs: Array<readonly JobInput[]>, store: MemoryStore } {
+function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts: {} }), options: { hostileMs?: number, store?: MemoryStore, generation?: string } = {}): { deriver: Pick<Deriver, 'kept' | 'settled' | 'written'> & { made: (variant: Variant & { from: Ingredients }, options: Omit<MakeOptions, 'from'>) => Promise<Made> }, jobs: ImageJob[], inputs: Array<readonly JobInput[]>, store: MemoryStore } {
   const jobs: ImageJob[] = []
   const inputs: Array<readonly JobInput[]> = []
   const workers: Workers = {
@@ -29,16 +30,28 @@ function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts:
     }
   }
   const store = options.store ?? new MemoryStore()
-  return { deriver: new Deriver({ workers, queue: new WorkQueue({ concurrency: 2 }), store, purges: { generationOf: () => options.generation ?? '' }, hostileMs: options.hostileMs ?? 60_000, workerBytes: 100_000_000 }), jobs, inputs, store }
+  const real = new Deriver({ workers, queue: new WorkQueue({ concurrency: 2 }), store, purges: { generationOf: () => options.generation ?? '' }, hostileMs: options.hostileMs ?? 60_000, workerBytes: 100_000_000 })
+  return {
+    deriver: {
+      made: async (variant, options) => await real.made(variant, { ...options, from: variant.from }),
+      kept: key => real.kept(key),
+      written: async key => await real.written(key),
+      settled: async () => await real.settled()
+    },
+    jobs,
+    inputs,
+    store
+  }
 }
 
 function original (path = '/cat.jpg', representation: Partial<Representation> = {}, revision = 'r1'): FoundFile {
   return { kind: 'file', revision, changed: 0, representation: { type: 'image/jpeg', size: 100, entityTag: `"${path}"`, open: () => Buffer.from('original'), ...representation } }
 }
 
-function variant (w: number, options: { found?: FoundFile, q?: 'auto', generation?: string, overlay?: FoundFile, facts?: object } = {}): Variant {
+function variant (w: number, options: { found?: FoundFile, q?: 'auto', generation?: string, overlay?: FoundFile, facts?: object } = {}): Variant & { from: Ingredients } {
   const { found = original(), q, generation = '', overlay } = options
-  return variantOf({ path: '/cat.jpg', found, facts: { format: 'jpeg', alpha: false, width: 400, height: 300, ...options.facts }, generation }, { transform: canonical({ w, ...(q === undefined ? {} : { q }) }), format: 'webp', limits, overlay })
+  const from = { original: found, overlay }
+  return { ...variantOf({ path: '/cat.jpg', tags: ['original:/cat.jpg'], facts: { format: 'jpeg', alpha: false, width: 400, height: 300, ...options.facts }, generation }, from, { transform: canonical({ w, ...(q === undefined ? {} : { q }) }), format: 'webp', limits }), from }
 }
 
 t.test('the name of a variant holds all that makes its bytes', t => {
@@ -56,7 +69,7 @@ t.test('the name of a variant holds all that makes its bytes', t => {
 })
 
 t.test('quality means the same in each format that is negotiated, and what it says where one is asked for', t => {
-  const job = (values: object, format: 'avif' | 'webp' | 'png'): unknown => (variantOf({ path: '/cat.jpg', found: original(), facts: { format: 'jpeg', alpha: false }, generation: '' }, { transform: canonical(values), format, limits }).job as { transform: unknown }).transform
+  const job = (values: object, format: 'avif' | 'webp' | 'png'): unknown => (variantOf({ path: '/cat.jpg', tags: [], facts: { format: 'jpeg', alpha: false }, generation: '' }, { original: original() }, { transform: canonical(values), format, limits }).job as { transform: unknown }).transform
   t.strictSame([1, 40, 80, 90, 100].map(q => job({ f: 'auto', q }, 'avif')), [{ q: 1 }, { q: 26 }, { q: 52 }, { q: 76 }, { q: 100 }])
   t.strictSame(job({ f: 'auto', q: 80 }, 'webp'), { q: 80 })
   t.strictSame(job({ f: 'avif', q: 80 }, 'avif'), { q: 80 })
@@ -115,26 +128,43 @@ t.test('an original that ended its worker is refused for a while, in every size'
   t.equal(jobs.length, 3, 'after that it may try again')
 })
 
-t.test('an original that was made before is not refused for what one asks of it', async t => {
+t.test('a sound original is not refused for what one asks of it', async t => {
   const { deriver: it, jobs } = deriver(async job => {
-    if (job.kind === 'variant' && job.transform.w === 200) throw new MediaError('image-too-costly')
+    if (job.kind === 'variant' && (job.transform.blur ?? 0) > 0) throw new MediaError('image-too-costly')
     return { bytes: Buffer.from('made'), facts: {} }
   })
-  await it.made(variant(100), making)
-  await t.rejects(it.made(variant(200), making), { code: 'image-too-costly' })
-  t.match(await it.made(variant(300), making), { outcome: 'made' })
-  t.equal(jobs.length, 3)
+  const costly = (blur: number): ReturnType<typeof variant> => {
+    const from = { original: original() }
+    return { ...variantOf({ path: '/cat.jpg', tags: ['original:/cat.jpg'], facts: { format: 'jpeg', alpha: false }, generation: '' }, from, { transform: canonical({ w: 100, blur }), format: 'webp', limits }), from }
+  }
+  for (const blur of [1, 2, 3, 4, 5]) await t.rejects(it.made(costly(blur), making), { code: 'image-too-costly' })
+  t.match(await it.made(variant(100), making), { outcome: 'made' })
+  await t.rejects(it.made(costly(1), making), { code: 'image-too-costly' })
+  t.equal(jobs.length, 6, 'what was asked is')
 })
 
-t.test('but not for ever: when one after the other ends its worker, none is tried for a while', async t => {
-  const { deriver: it, jobs } = deriver(async job => {
-    if (job.kind === 'variant' && (job.transform.w ?? 0) > 100) throw new MediaError('image-too-costly')
+t.test('what is large speaks of what is asked, what is small of the original', t => {
+  const job = (values: object): ImageJob => ({ kind: 'variant', transform: canonical(values), format: 'webp', limits })
+  t.ok(isPlain({ kind: 'info', gps: false, limits }))
+  for (const values of [{ w: 320 }, { w: 1024, h: 200, fit: 'cover', position: 'attention', q: 60 }]) t.ok(isPlain(job(values)), JSON.stringify(values))
+  for (const values of [{}, { w: 1025 }, { w: 100, blur: 5 }, { w: 100, rot: 30, trim: 'auto' }, { w: 100, effort: 6 }]) t.notOk(isPlain(job(values)), JSON.stringify(values))
+  t.end()
+})
+
+t.test('who waits is not held up by what nobody waits for', async t => {
+  const { deriver: it, jobs } = deriver(async (_job, _inputs, signal) => {
+    await wait(10, undefined, { signal })
     return { bytes: Buffer.from('made'), facts: {} }
   })
+  const [later, now] = await Promise.all([it.made(variant(100), { ...making, priority: 'background' }), it.made(variant(100), making)])
+  t.match([later.outcome, now.outcome], ['made', 'made'])
+  t.equal(jobs.length, 2, 'rather twice than too late')
+})
+
+t.test('what was made is there as it is kept', async t => {
+  const { deriver: it } = deriver()
   await it.made(variant(100), making)
-  for (const w of [200, 300, 400, 500, 600]) await t.rejects(it.made(variant(w), making), { code: 'image-too-costly' })
-  t.equal(jobs.length, 4)
-  t.match(await it.made(variant(100), making), { outcome: 'hit-memory' }, 'what is kept is served')
+  t.match(await it.written(variant(100).key), { tier: 'memory', size: 4 })
 })
 
 t.test('that its facts could be told does not speak for an original', async t => {
@@ -142,7 +172,8 @@ t.test('that its facts could be told does not speak for an original', async t =>
     if (job.kind === 'variant') throw new MediaError('image-too-costly')
     return { bytes: Buffer.from('{}'), facts: {} }
   })
-  const info = variantOf({ path: '/cat.jpg', found: original(), facts: { format: 'jpeg', alpha: false }, generation: '' }, { transform: canonical({}), format: 'json', limits })
+  const from = { original: original() }
+  const info = { ...variantOf({ path: '/cat.jpg', tags: ['original:/cat.jpg'], facts: { format: 'jpeg', alpha: false }, generation: '' }, from, { transform: canonical({}), format: 'json', limits }), from }
   await it.made(info, making)
   await t.rejects(it.made(variant(200), making), { code: 'image-too-costly' })
   await t.rejects(it.made(variant(300), making), { code: 'image-too-costly' })

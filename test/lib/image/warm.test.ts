@@ -1,7 +1,7 @@
 import t from 'tap'
 import { StoreFault, type VariantKey } from '../../../lib/cache/store.ts'
 import { MediaError } from '../../../lib/errors.ts'
-import type { Variant } from '../../../lib/image/variant.ts'
+import type { Makeable } from '../../../lib/image/variant.ts'
 import { warmMounts, type WarmMount, type WarmNews } from '../../../lib/image/warm.ts'
 import type { Key } from '../../../lib/paths/request-path.ts'
 import type { Found, Source } from '../../../lib/sources/source.ts'
@@ -29,8 +29,8 @@ function mountOf ({ files = ['a.png'], stat = async () => found, variants = asyn
     source,
     asked: Array.from({ length: asked }, (_, place) => ({ values: { w: place + 1 }, info: false })),
     images: {
-      variants: async ({ path, asked: { values } }) => (await variants(path, (values.w as number) - 1)).map(name => ({ key: name as VariantKey }) as Variant),
-      keep: async (variant, signal) => await keep(variant.key, signal)
+      variants: async ({ path, asked: { values } }) => (await variants(path, (values.w as number) - 1)).map(name => ({ variant: { key: name as VariantKey } }) as Makeable),
+      keep: async ({ variant }, signal) => await keep(variant.key, signal)
     }
   }
 }

@@ -74,6 +74,21 @@ t.test('pixels in flight keep to their budget, and no small task overtakes a lar
   t.equal(queue.pixels, 0)
 })
 
+t.test('a task of endless or senseless size runs alone, and leaves the queue as it was', async t => {
+  const queue = new WorkQueue({ concurrency: 2, pixels: 100 })
+  for (const pixels of [Number.POSITIVE_INFINITY, Number.NaN, -1, Number.MAX_SAFE_INTEGER]) {
+    await queue.run(async () => {}, { lane: 'a', pixels })
+    t.equal(queue.pixels, 0)
+  }
+  let most = 0
+  await Promise.all([1, 2].map(async () => await queue.run(async () => {
+    most = Math.max(most, queue.running)
+    await new Promise(resolve => setImmediate(resolve))
+    most = Math.max(most, queue.running)
+  }, { lane: 'a', pixels: 10 })))
+  t.equal(most, 2, 'two at once, as before')
+})
+
 t.test('a task larger than the budget runs alone', async t => {
   const queue = new WorkQueue({ concurrency: 4, pixels: 100 })
   const [one, large, two] = [held(), held(), held()]
@@ -81,7 +96,7 @@ t.test('a task larger than the budget runs alone', async t => {
   t.equal(queue.running, 1)
   one.end()
   await runs[0]
-  t.same([queue.running, queue.size, queue.pixels], [1, 1, 1000])
+  t.same([queue.running, queue.size, queue.pixels], [1, 1, 101])
   large.end()
   await runs[1]
   t.same([queue.running, queue.size, queue.pixels], [1, 0, 1])
