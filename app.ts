@@ -31,7 +31,7 @@ export default async function media (app: FastifyInstance, options: MediaOptions
   const config = await configOf(options, { cwd: process.cwd(), environment: process.env, ignore: Object.keys(serverOptions) })
   const sources = await openSources(config)
   const images = imagesOf(config, sources, app.log)
-  app.addHook('onClose', async function closeSources () { await images.close() })
+  app.addHook('onClose', async function closeMedia () { await images.close() })
 
   await app.register(errors)
   await app.register(telemetry, config.log)

@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os'
 import { burstFigures, coldFigures, crowdFigures, growthFigures, warmFigures } from './images/figures.mjs'
 import { measureBurst } from './images/burst.mjs'
 import { closeSockets } from './images/client.mjs'
@@ -25,6 +26,7 @@ const plan = isQuick
 const programs = requirePrograms({ wrk: 'wrk', vipsthumbnail: 'libvips-tools' })
 requirePictures()
 const started = performance.now()
+const [loadBefore] = loadavg()
 const root = scratchDirectory('pictures')
 await writePictures(root)
 
@@ -37,5 +39,5 @@ const burst = await measureBurst({ root })
 const growth = await measureGrowth({ plan, root })
 printRest({ crowd, burst, growth })
 closeSockets()
-console.log(`\n${isQuick ? 'Quick run' : 'Run'} of ${Math.round((performance.now() - started) / 1000)} s`)
+console.log(`\n${isQuick ? 'Quick run' : 'Run'} of ${Math.round((performance.now() - started) / 1000)} s; the machine's load was ${loadBefore.toFixed(1)} before it`)
 finish('images', [...coldFigures(cold), ...warmFigures(warm), ...crowdFigures(crowd), ...burstFigures(burst), ...growthFigures(growth)])

@@ -7,7 +7,7 @@ import { readEnvironment } from './environment.ts'
 import { readArguments, UsageError } from './usage.ts'
 
 /** `fastify-media purge WHAT`: has servers that share a variant cache forget an original, a prefix, a tag or everything. */
-export default async function purge (args: string[]): Promise<void> {
+export default async function purge (args: string[], { waitMs }: { waitMs?: number } = {}): Promise<void> {
   const { values: { config: file }, positional: what } = readArguments(args, { config: { type: 'string' } })
   if (what === undefined) throw new UsageError('Expected what to purge: the path of an original, of a directory with a slash at its end, a tag, or *')
   try {
@@ -21,7 +21,7 @@ export default async function purge (args: string[]): Promise<void> {
     return fail('Variants are kept in the memory of each server alone (images.cache.diskBytes is 0, and there is no redis): restart it')
   }
   try {
-    const { tag, found, behind } = await purgeShared(what, cache, fault => console.error(reasonOf(fault)))
+    const { tag, found, behind } = await purgeShared(what, cache, { onFault: fault => console.error(reasonOf(fault)), waitMs })
     console.log(`Purged ${tag}${found === undefined ? '' : `: ${found} ${found === 1 ? 'variant' : 'variants'} removed`}`)
     if (behind.length > 0) fail(`Not every server took note in time; these may still give what is older: ${behind.join(', ')}`)
   } catch (error) {

@@ -53,14 +53,25 @@ export default async function warm (args: string[]): Promise<void> {
     if (failed > 0) process.exitCode = 1
   } catch (error) {
     progress.end()
-    if (stop.signal.aborted) {
-      console.log(`Stopped. ${progress.summary()}. Run it again to go on`)
-      process.exitCode = INTERRUPTED
-    } else if (error instanceof MediaError) {
-      console.error(reasonOf(error))
-      process.exitCode = 1
-    } else throw error
+    process.exitCode = toldEnd(error, stop.signal.aborted ? progress.summary() : undefined)
   }
+}
+
+/**
+ * Tells why there is no more.
+ *
+ * @param stopped what was done until someone stopped it
+ * @returns the exit code
+ * @throws what is nobody's mistake
+ */
+function toldEnd (error: unknown, stopped: string | undefined): number {
+  if (stopped !== undefined) {
+    console.log(`Stopped. ${stopped}. Run it again to go on`)
+    return INTERRUPTED
+  }
+  if (!(error instanceof MediaError)) throw error
+  console.error(reasonOf(error))
+  return 1
 }
 
 function workersOf (text: string | undefined): number | undefined {

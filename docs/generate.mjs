@@ -140,7 +140,7 @@ export function generatedFiles () {
   return {
     'docs/configuration.md': configurationPage(),
     'docs/errors.md': errorsPage(),
-    'docs/transforms.md': transformsPage(GENERATED.replace('schema', 'table in `lib/transform/operations.ts`')),
+    'docs/transforms.md': transformsPage(GENERATED.replace('schema', 'records in `lib/transform/operations/`')),
     '.env.example': environmentExample(),
     'media.config.schema.json': `${JSON.stringify(editorSchema(), null, 2)}\n`
   }

@@ -1,7 +1,11 @@
 // Makes the picture of each operation in docs/transforms.md: `npm run build && node docs/transform-pictures.mjs [NAME…]`.
 // The original is drawn here, and each operation's `example` is done to it by the pipeline itself.
-import { mkdirSync, writeFileSync } from 'node:fs'
+// transforms/manifest.json tells of each picture what it was made of, which a test holds to what
+// it would be made of now.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import sharp from 'sharp'
 import { runJob } from '../dist/lib/image/pipeline/pipeline.js'
 import { inputFormats } from '../dist/lib/image/format.js'
@@ -11,6 +15,7 @@ import { canonical } from '../dist/lib/transform/transform.js'
 import { logo, scene } from './transforms/scene.mjs'
 
 const directory = join(import.meta.dirname, 'transforms')
+const manifestPath = join(directory, 'manifest.json')
 const limits = { inputPixels: 50_000_000, outputPixels: 25_000_000, framePixels: 100_000_000, dimension: 8192, inputs: inputFormats }
 
 /** Widest side of a picture in the page. */
@@ -53,6 +58,36 @@ async function picture (name) {
   return await sharp(bytes, { animated }).resize(SHOWN, undefined, { withoutEnlargement: true }).webp({ quality: 75, effort: 6 }).toBuffer()
 }
 
-mkdirSync(directory, { recursive: true })
-const asked = process.argv.slice(2)
-for (const name of asked.length > 0 ? asked : operationNames) writeFileSync(join(directory, `${name}.webp`), await picture(name))
+function digest (bytes) {
+  return createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
+}
+
+/** What the picture of an operation is made of: its example, and the original and the overlay it is done to. */
+export function madeOf (name) {
+  const original = originalOf[name] ?? 'usual'
+  return digest(JSON.stringify([operations[name].example, original, String(originals[original]), scene(), logo, SHOWN]))
+}
+
+/** By operation: what its picture was made of when it was made, and the digest of the file. */
+export function readManifest () {
+  return existsSync(manifestPath) ? JSON.parse(readFileSync(manifestPath, 'utf8')) : {}
+}
+
+/** The digest of a picture's file; undefined where there is none. */
+export function digestOfPicture (name) {
+  const path = join(directory, `${name}.webp`)
+  return existsSync(path) ? digest(readFileSync(path)) : undefined
+}
+
+async function write (names) {
+  mkdirSync(directory, { recursive: true })
+  const known = readManifest()
+  for (const name of names) {
+    writeFileSync(join(directory, `${name}.webp`), await picture(name))
+    known[name] = { of: madeOf(name), picture: digestOfPicture(name) }
+  }
+  const manifest = Object.fromEntries(operationNames.flatMap(name => known[name] === undefined ? [] : [[name, known[name]]]))
+  writeFileSync(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await write(process.argv.length > 2 ? process.argv.slice(2) : operationNames)

@@ -18,6 +18,14 @@ export interface SharedCache {
   readonly redis?: string | undefined
 }
 
+/** How a purge is made. */
+export interface PurgeChoices {
+  /** Told of faults of the cache, for the log. */
+  readonly onFault?: OnStoreFault | undefined
+  /** Milliseconds that servers have to take note. Default: 2000. */
+  readonly waitMs?: number | undefined
+}
+
 /** What became of a purge. */
 export interface Purged extends PurgeOutcome {
   /** The tag that was purged: `original:/photos/cat.jpg`, `prefix:/photos/`, `*`, or another. */
@@ -54,27 +62,27 @@ export function tagToPurge (what: string): string {
  * @example
  * const { behind } = await purge('/photos/cat.jpg', { directory: '.cache' })
  */
-export async function purge (what: string, cache: SharedCache, onFault?: OnStoreFault): Promise<Purged> {
+export async function purge (what: string, cache: SharedCache, choices: PurgeChoices = {}): Promise<Purged> {
   const tag = tagToPurge(what)
-  return { tag, ...cache.redis === undefined ? await purgeDirectory(cache.directory, tag) : await purgeRedis(cache.redis, tag, onFault) }
+  return { tag, ...cache.redis === undefined ? await purgeDirectory(cache.directory, tag, choices) : await purgeRedis(cache.redis, tag, choices) }
 }
 
-async function purgeDirectory (directory: string, tag: string): Promise<PurgeOutcome & { found: number }> {
+async function purgeDirectory (directory: string, tag: string, { waitMs }: PurgeChoices): Promise<PurgeOutcome & { found: number }> {
   try {
     // Every server makes it at its start. Without it this is another directory, which stays as it is.
     await access(join(directory, 'purges'))
   } catch (cause) {
     throw new MediaError('not-found', { detail: 'No server keeps variants in this directory: nothing was purged', cause })
   }
-  return await purgeFromOutside(directory, tag).catch((error: Error) => {
+  return await purgeFromOutside(directory, tag, waitMs).catch((error: Error) => {
     throw new MediaError('unavailable', { detail: 'The purge could not be written down in the cache directory', cause: error.cause ?? error })
   })
 }
 
-async function purgeRedis (url: string, tag: string, onFault: OnStoreFault | undefined): Promise<PurgeOutcome & { found: number | undefined }> {
+async function purgeRedis (url: string, tag: string, { onFault, waitMs }: PurgeChoices): Promise<PurgeOutcome & { found: number | undefined }> {
   const link = await RedisLink.open({ url, onFault })
   try {
-    const { behind } = await new RedisLedger(link).add(tag)
+    const { behind } = await new RedisLedger(link, waitMs).add(tag)
     return { behind, found: await new RedisStore(link).purge(tag) }
   } finally {
     await link.close()

@@ -1,15 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { create as contentDisposition } from 'content-disposition'
 import type { FastifyInstance, FastifyReply, onSendHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
-import { formatHttpDate } from '../lib/http/http-date.ts'
 import { planMultipart, type MultipartPlan } from '../lib/http/multipart-byteranges.ts'
+import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { evaluatePreconditions, rangeApplies } from '../lib/http/preconditions.ts'
 import { contentRange, parseRange, type ByteRange } from '../lib/http/range.ts'
+import { headersOf, validatorsOf } from '../lib/http/representation-headers.ts'
 import { addVary } from '../lib/http/vary.ts'
 import { RepresentationChanged, representationHeaders, type Body, type Representation } from '../lib/representation.ts'
 
@@ -136,34 +135,6 @@ function send (reply: FastifyReply, representation: Representation): FastifyRepl
   return representation.bytes === undefined ? openAndSend(reply, representation) : reply.send(representation.bytes)
 }
 
-const headerCache = new WeakMap<Representation, Record<string, string>>()
-
-/** Headers that are the same each time a representation is sent whole. */
-function headersOf (representation: Representation): Record<string, string> {
-  let headers = headerCache.get(representation)
-  if (headers === undefined) {
-    const { type, size, encoding, lastModified } = representation
-    headers = { 'content-type': type, ...validatorsOf(representation) }
-    if (lastModified !== undefined) headers['last-modified'] = modificationDate(lastModified)
-    if (size !== undefined) Object.assign(headers, { 'content-length': String(size), 'accept-ranges': 'bytes' })
-    if (encoding !== undefined) headers['content-encoding'] = encoding
-    // A date in the future is that of this answer, so it is not for the next.
-    if (lastModified === undefined || lastModified <= Date.now()) headerCache.set(representation, headers)
-  }
-  return headers
-}
-
-/** What a 304 repeats (RFC 9110 §15.4.5): the tag, or without one the date. */
-function validatorsOf ({ entityTag, lastModified }: Representation): Record<string, string> {
-  if (entityTag !== undefined) return { etag: entityTag }
-  return lastModified === undefined ? {} : { 'last-modified': modificationDate(lastModified) }
-}
-
-/** Never later than the answer itself (RFC 9110 §8.8.2.1), whatever a wrong clock wrote. */
-function modificationDate (lastModified: number): string {
-  return formatHttpDate(Math.min(lastModified, Date.now()))
-}
-
 function sendRanges (reply: FastifyReply, representation: Representation, size: number, ranges: readonly ByteRange[]): FastifyReply | Promise<FastifyReply> {
   reply.code(206)
   const [range] = ranges
@@ -212,37 +183,6 @@ async function open (reply: FastifyReply, representation: Representation, range:
     body.once('close', () => response.off('close', stop))
   }
   return body
-}
-
-/**
- * Settles when a pipelined response is the next to be sent, or its connection is closed. Until
- * then nothing is opened: one packet may hold a thousand requests.
- */
-async function turnOf (response: ServerResponse, socket: Socket): Promise<void> {
-  if (!(response instanceof ServerResponse) || response.socket !== null) return
-  await new Promise<void>(resolve => {
-    const turns = turnsOf(socket)
-    turns.add(resolve)
-    response.once('socket', () => {
-      turns.delete(resolve)
-      resolve()
-    })
-  })
-}
-
-const turnsBySocket = new WeakMap<Socket, Set<() => void>>()
-
-/** Whoever waits for a turn on a connection. One listener lets all of them go, however many wait. */
-function turnsOf (socket: Socket): Set<() => void> {
-  let turns = turnsBySocket.get(socket)
-  if (turns === undefined) {
-    const waiting = turns = new Set()
-    turnsBySocket.set(socket, turns)
-    socket.once('close', function endTurns () {
-      for (const resolve of waiting) resolve()
-    })
-  }
-  return turns
 }
 
 /** What a Content-Range promised, also where `open` gave the whole. @throws {RangeError} where it gave neither */

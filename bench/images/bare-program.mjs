@@ -17,11 +17,14 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 /** The best that was found: a profile is applied when fewer pixels are left (ADR 0012). */
 async function make (file, { format, bare, animated }) {
-  const { icc, space } = await sharp(file).metadata()
+  const { icc, space, format: from, autoOrient: { width, height } } = await sharp(file).metadata()
   const isLate = icc !== undefined && space === 'srgb'
   let image = sharp(file, { sequentialRead: true, animated, ignoreIcc: isLate })
   if (!animated) image = image.autoOrient()
-  if (bare !== undefined) image = image.resize({ ...resizeOptions(), ...bare })
+  if (bare !== undefined) {
+    const shrink = Math.min(width / bare.width, height / (bare.height ?? 0))
+    image = image.resize({ ...resizeOptions({ format, shrink }, from === 'jpeg'), ...bare })
+  }
   if (isLate) image = image.withIccProfile('srgb', { attach: false })
   return await image.toFormat(format, encoderOptions(format)).toBuffer()
 }

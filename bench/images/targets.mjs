@@ -3,7 +3,7 @@ import { animations, photos, pngs } from './pictures.mjs'
 /** Our settings in vipsthumbnail's words. Debian's writes no AVIF. */
 const outputs = {
   jpeg: '.jpg[Q=80,optimize_coding,strip]',
-  webp: '.webp[Q=81,effort=2,strip]'
+  webp: '.webp[Q=82,effort=2,strip]'
 }
 
 /**

@@ -2,14 +2,12 @@ import { lstat, mkdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, isAbsent } from './disk-faults.ts'
 import { WHOLE_BODY_BYTES } from './disk-read.ts'
-import { shardName, SHARDS } from './disk-space.ts'
+import { shardName, shardOf, SHARDS } from './disk-shards.ts'
 import { writeAside } from './disk-write.ts'
 import type { VariantKey } from './store.ts'
 
 /** 43 characters of base64url: nothing else ever becomes part of a path. */
 const keyShape = /^[\w-]{43}$/
-
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
 /** Which file is whose below a cache directory, and how one comes there. */
 export class DiskLayout {
@@ -61,11 +59,6 @@ export class DiskLayout {
     }
     this.#trusted[shard] = 1
   }
-}
-
-/** The first byte of the hash that a key is. */
-export function shardOf (key: VariantKey): number {
-  return alphabet.indexOf(key.charAt(0)) * 4 + (alphabet.indexOf(key.charAt(1)) >> 4)
 }
 
 /** Makes a directory; false where something else is in its place. */

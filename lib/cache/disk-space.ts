@@ -1,10 +1,8 @@
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAbsent } from './disk-faults.ts'
 import { remove } from './disk-removal.ts'
-
-/** Directories that variants are spread over, by the first byte of their keys. */
-export const SHARDS = 256
+import { BATCH, namesIn, shardName, SHARDS } from './disk-shards.ts'
 
 /** What a file system gives out: a variant costs whole blocks. */
 const BLOCK_BYTES = 4096
@@ -25,9 +23,6 @@ const FIRST_SHARDS = 8
 const RESURVEY_BYTES = 1_048_576
 const RESURVEY_PART = 1 / 4096
 
-/** Calls to the file system at once. */
-export const BATCH = 16
-
 interface Aged {
   readonly path: string
   readonly bytes: number
@@ -45,6 +40,8 @@ export class DiskSpace {
   readonly #directory: string
   readonly #limit: number
   readonly #shards = new Float64Array(SHARDS).fill(-1)
+  /** Bytes written to each shard since the start. */
+  readonly #written = new Float64Array(SHARDS)
   #sum = 0
   #learned = 0
   /** Bytes of writes that are under way. */
@@ -99,6 +96,7 @@ export class DiskSpace {
     const bytes = inBlocks(size)
     this.#reserved -= bytes
     if (!isWritten) return
+    this.#written[shard] = (this.#written[shard] ?? 0) + bytes
     if (this.#known(shard)) this.#set(shard, (this.#shards[shard] ?? 0) + bytes)
     this.#unseen += bytes
     if (this.#unseen < Math.max(RESURVEY_BYTES, this.#limit * RESURVEY_PART) || this.#isSurveying) return
@@ -171,6 +169,7 @@ export class DiskSpace {
   async #survey (shard: number): Promise<Aged[]> {
     const directory = join(this.#directory, shardName(shard))
     const found: Aged[] = []
+    const before = this.#written[shard] ?? 0
     const names = await namesIn(directory)
     for (let n = 0; n < names.length; n += BATCH) {
       await Promise.all(names.slice(n, n + BATCH).map(async name => {
@@ -178,23 +177,10 @@ export class DiskSpace {
         if (aged !== undefined) found.push(aged)
       }))
     }
-    this.#set(shard, found.reduce((sum, { bytes }) => sum + bytes, 0))
+    // What was written meanwhile may have come after the listing: rather too much than too little.
+    const meanwhile = (this.#written[shard] ?? 0) - before
+    this.#set(shard, found.reduce((sum, { bytes }) => sum + bytes, meanwhile))
     return found
-  }
-}
-
-/** The name of a shard's directory. */
-export function shardName (shard: number): string {
-  return shard.toString(16).padStart(2, '0')
-}
-
-/** The names in a directory; none where there is no such directory. */
-export async function namesIn (directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory)
-  } catch (error) {
-    if (isAbsent(error)) return []
-    throw error
   }
 }
 

@@ -2,10 +2,11 @@ import { mkdir, realpath, rmdir, unlink, utimes } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { LargeFiles } from '../sources/large-files.ts'
 import { errorCode, isAbsent } from './disk-faults.ts'
-import { DiskLayout, shardOf } from './disk-layout.ts'
+import { DiskLayout } from './disk-layout.ts'
 import { DamagedRecord, RecordReader } from './disk-read.ts'
-import { removeOlder } from './disk-removal.ts'
-import { BATCH, DiskSpace, namesIn, shardName, SHARDS } from './disk-space.ts'
+import { BATCH, namesIn, shardName, shardOf, SHARDS } from './disk-shards.ts'
+import { DiskSpace } from './disk-space.ts'
+import { DiskSurvey } from './disk-survey.ts'
 import { DiskVariant } from './disk-variant.ts'
 import { covers, EVERYTHING } from './purge-tags.ts'
 import { recordHeader, refusalOf } from './record.ts'
@@ -29,17 +30,8 @@ export interface DiskStoreOptions {
 /** Bytes of all variants, where nothing else is said. */
 export const DISK_STORE_BYTES = 4_294_967_296
 
-/** 256 looks in half a minute: with 100,000 variants a tenth of a core for that time. */
-const SURVEY_MS = 100
-
-/** Milliseconds after a look that failed. */
-const RETRY_SURVEY_MS = 10_000
-
 /** Milliseconds without a write after one failed: the disk is full, or gone. */
 const PAUSE_MS = 1000
-
-/** Milliseconds after which nobody writes to a file any more that was begun. */
-const ABANDONED_MS = 600_000
 
 /**
  * Variants as files: `variants/ab/<key>`, header and bytes in one. A file is written aside, in
@@ -56,8 +48,7 @@ export class DiskStore implements VariantStore {
   readonly #faults: StoreFaults
   readonly #uses = new RecentUses()
   readonly #writes = new Set<Promise<void>>()
-  readonly #surveyMs: number
-  #survey: NodeJS.Timeout | undefined
+  readonly #survey: DiskSurvey
   #pausedUntil = 0
   #closed = false
 
@@ -67,7 +58,7 @@ export class DiskStore implements VariantStore {
     this.#files = options.files ?? new LargeFiles()
     this.#ownsFiles = options.files === undefined
     this.#faults = new StoreFaults(options.onFault)
-    this.#surveyMs = options.surveyMs ?? SURVEY_MS
+    this.#survey = new DiskSurvey(this.#layout, this.#space, { faults: this.#faults, everyMs: options.surveyMs })
   }
 
   /** Never fails: a directory that cannot be used is a fault that is told, and tried again with each write. */
@@ -81,7 +72,7 @@ export class DiskStore implements VariantStore {
     const store = new DiskStore(directory, options)
     if (fault !== undefined) store.#faults.report('The cache directory cannot be used', fault)
     else await store.#attempt(async () => await store.#layout.makeDirectories())
-    store.#lookLater(async () => await store.#removeAbandoned())
+    store.#survey.begin()
     return store
   }
 
@@ -146,7 +137,7 @@ export class DiskStore implements VariantStore {
 
   async close (): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#survey)
+    this.#survey.stop()
     await Promise.all(this.#writes)
     if (this.#ownsFiles) await this.#files.close()
   }
@@ -198,22 +189,5 @@ export class DiskStore implements VariantStore {
       this.#faults.report('The cache directory cannot be used', error)
       return undefined
     }
-  }
-
-  /** One small look after another, beside the requests: a start does not wait for what is there. */
-  #lookLater (look: () => Promise<void>, waitMs = this.#surveyMs): void {
-    this.#survey = setTimeout(() => void this.#lookNow(look), waitMs).unref()
-  }
-
-  async #lookNow (look: () => Promise<void>): Promise<void> {
-    const isDone = await this.#attempt(async () => {
-      await look()
-      return true
-    })
-    if (!this.#closed && !this.#space.isLearned) this.#lookLater(async () => await this.#space.learn(), isDone === true ? this.#surveyMs : RETRY_SURVEY_MS)
-  }
-
-  async #removeAbandoned (): Promise<void> {
-    for (const name of await namesIn(this.#layout.aside)) await removeOlder(join(this.#layout.aside, name), ABANDONED_MS)
   }
 }

@@ -114,7 +114,7 @@ function admitPreset (text: string, images: Loose): void {
 
 function sideMistakes (widths: readonly unknown[], dimension: unknown, path: string): Mistake[] {
   const tooLarge = widths.length > 0 && typeof dimension === 'number' && widths.every(width => typeof width === 'number' && width > dimension)
-  return tooLarge ? [{ path, message: `Expected a width that limits.dimension allows: at most ${dimension as number}` }] : []
+  return tooLarge ? [{ path, message: `Expected a width that limits.dimension allows: at most ${String(dimension)}` }] : []
 }
 
 /** The mistake that reading a text throws, if any. */

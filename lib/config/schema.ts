@@ -1,39 +1,14 @@
 import Type, { type Static } from 'typebox'
 import { hotFileDefaults } from '../cache/hot-files.ts'
-import { cacheRulePattern } from '../http/cache-control.ts'
-import { inputFormats } from '../image/format.ts'
 import { largeFileDefaults } from '../sources/large-files.ts'
-import { defaultQualities, defaultWidths } from '../transform/limits.ts'
-import { MAX_SIDE } from '../transform/operations.ts'
+import { Images, ImageWork } from './image-schema.ts'
+import { Bytes, Count, defaulted, FilePath, Flag, Like, List, Milliseconds, Prefix, Rule, Section, strict, Words, type Input } from './schema-parts.ts'
 
 /**
  * The one truth about the configuration: types, defaults, checks, the table in
  * `docs/configuration.md`, `.env.example` and `media.config.schema.json` come from here.
  * `env` names the environment variable that sets a scalar.
  */
-
-const strict = { additionalProperties: false } as const
-
-/** A schema whose value may be left out: its type says so to {@link Input}. */
-type Defaulted<S extends Type.TSchema> = S & { default: unknown }
-
-function defaulted<S extends Type.TSchema> (schema: S, value: Type.Static<S> | Record<string, never>): Defaulted<S> {
-  return { ...schema, default: value }
-}
-
-const Bytes = (description: string, value: number) => defaulted(Type.Integer({ description: `${description}. In bytes`, minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), value)
-const Milliseconds = (description: string, value: number, minimum = 0) => defaulted(Type.Integer({ description: `${description}. In milliseconds`, minimum, maximum: 2_147_483_647 }), value)
-const Count = (description: string, value: number, maximum: number) => defaulted(Type.Integer({ description, minimum: 1, maximum }), value)
-const Flag = (description: string, value: boolean, extra = {}) => defaulted(Type.Boolean({ description, ...extra }), value)
-const Words = <const T extends string[]>(description: string, words: T, value: T[number], extra = {}) => defaulted(Type.Unsafe<T[number]>({ type: 'string', enum: words, description, ...extra }), value)
-const List = <S extends Type.TSchema>(description: string, item: S, value: Array<Type.Static<S>>, extra = {}) => defaulted(Type.Array(item, { description, ...extra }), value as never)
-const Section = <P extends Type.TProperties>(description: string, properties: P) => defaulted(Type.Object(properties, { ...strict, description }), {})
-/** A text of a form. Mistakes show the example rather than the pattern. */
-const Like = (example: string, pattern: string, extra = {}) => Type.String({ pattern, examples: [example], ...extra })
-const Rule = (description: string) => Like('30d immutable', cacheRulePattern, { description })
-
-const segment = '(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~-]+'
-const Prefix = (description: string) => Like('/photos', `^/(?:${segment}(?:/${segment})*/?)?$`, { description })
 
 /** One name of a file, with no way up or down the tree in it. */
 const Name = () => Like('index.html', '^(?!\\.{1,2}$)[^/\\\\\\x00]+$')
@@ -66,28 +41,6 @@ const LargeFiles = Section('Files sent from disk, chunk by chunk', {
   poolBytes: Bytes('Buffers that files are read into, shared by all who read', largeFileDefaults.poolBytes),
   maxDescriptors: Count('The most descriptors that stay open while nobody reads', largeFileDefaults.maxDescriptors, 1_000_000),
   descriptorIdleMs: Milliseconds('How long an unread file stays open', largeFileDefaults.descriptorIdleMs, 10)
-})
-
-const VariantCache = Section('Where variants are kept once they are made', {
-  memoryBytes: Bytes('Finished variants kept in memory', 67_108_864),
-  directory: defaulted(Type.String({ description: 'The directory of the tier on disk: absolute, or from the configuration file\'s own. Several processes may share it', minLength: 1, env: 'IMAGE_CACHE' }), '.cache'),
-  diskBytes: Bytes('What is kept on disk; the variants unused for the longest go first. 0 keeps nothing there', 4_294_967_296),
-  redis: Type.Optional(Like('redis://localhost:6379', '^rediss?://[^\\s]+$', { description: 'A Redis server that instances share, in place of the disk', env: 'IMAGE_CACHE_REDIS' }))
-})
-
-const ImageWork = Section('How variants are made, for all mounts together', {
-  workers: defaulted(Type.Integer({ description: 'Processes that make variants; 0 is one for each core', minimum: 0, maximum: 256, env: 'IMAGE_WORKERS' }), 0),
-  deadlineMs: Milliseconds('How long one variant may take until its worker is ended, where its mount says nothing else', 10_000, 1),
-  workerBytes: Bytes('The memory at which one worker is ended', 335_544_320),
-  totalBytes: Bytes('The memory of all workers together at which the largest is ended', 402_653_184),
-  idleMs: Milliseconds('How long a worker without work stays', 60_000, 1),
-  hostileMs: Milliseconds('How long an original whose worker had to be ended is refused, and what cannot be made of another is not tried again', 60_000),
-  maxWaiting: Count('The most variants that wait to be made; what comes then is told to come again', 1000, 1_000_000),
-  maxWaitMs: Milliseconds('How long one may wait', 30_000, 1),
-  pixelsInFlight: Count('Pixels that are decoded at the same time, of four bytes each; what needs more is made alone', 50_000_000, Number.MAX_SAFE_INTEGER),
-  cacheHeader: Flag('Whether answers carry `X-Cache`', true),
-  tagHeaders: Flag('Whether variants carry `Cache-Tag` and `Surrogate-Key`, by which a CDN purges them', true),
-  cache: VariantCache
 })
 
 const FileSource = Type.Object({
@@ -128,54 +81,10 @@ const Cache = Section('How long answers may be kept: `30d`, or words of `Cache-C
   ), {})
 })
 
-const FilePath = (description: string) => Like('index.html', '^(?:[^/\\\\.\\x00][^/\\\\\\x00]*)(?:/[^/\\\\.\\x00][^/\\\\\\x00]*)*$', { description })
-
 const Fallback = Type.Object({
   file: FilePath('The file that is served in place of a missing page'),
   except: List('Paths below which a missing file stays missing, seen from the root of the host and from that of the mount', Prefix('A path'), ['/api/'])
 }, { ...strict, description: 'For single-page apps: what answers a missing path that does not end like a file' })
-
-const Overlay = Type.Object({
-  source: Type.String({ description: 'The name of the source', minLength: 1 }),
-  file: FilePath('The picture')
-}, strict)
-
-const ImageLimits = Section('Bounds on each picture', {
-  inputBytes: Bytes('An original', 104_857_600),
-  inputPixels: Count('Pixels of one frame of an original', 50_000_000, 1_000_000_000),
-  framePixels: Count('Pixels of all frames of an animation together', 100_000_000, 10_000_000_000),
-  outputPixels: Count('Pixels of one frame of a variant', 25_000_000, 268_000_000),
-  dimension: Count('Pixels of either side of a variant', 8192, MAX_SIDE),
-  operations: Count('Operations in one URL', 16, 100),
-  deadlineMs: Type.Optional(Type.Integer({ description: 'How long one variant may take, where the mount has a bound of its own. In milliseconds', minimum: 1, maximum: 2_147_483_647 }))
-})
-
-const Images = Section('Variants of pictures by URL', {
-  mode: Words('`off` makes none, `snapped` rounds sizes and qualities up to a list, `presets` makes what presets name and nothing else, `signed` what a signed URL asks for, `open` everything within the limits', ['off', 'open', 'snapped', 'presets', 'signed'], 'snapped'),
-  grammars: List('How URLs ask: `query` (`/cat.jpg?w=320`), `ipx` (`/_ipx/w_320/cat.jpg`)', Type.Unsafe<'query' | 'ipx'>({ type: 'string', enum: ['query', 'ipx'] }), ['query', 'ipx']),
-  unknownParameters: Words('What happens to parameters of a picture\'s URL that mean nothing', ['refuse', 'ignore'], 'refuse'),
-  ignoredParameters: List('Parameters that others add: a name, or a beginning such as `utm_*`', Like('utm_*', '^[^\\s=&?]{1,64}$'), []),
-  widths: List('Widths and heights that are made in mode `snapped`', Type.Integer({ minimum: 1, maximum: MAX_SIDE }), [...defaultWidths], { minItems: 1, maxItems: 1000 }),
-  qualities: List('Qualities that are made in mode `snapped`', Type.Integer({ minimum: 1, maximum: 100 }), [...defaultQualities], { minItems: 1, maxItems: 100 }),
-  presets: defaulted(Type.Record(
-    Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]{0,63}$' }),
-    Type.String({ minLength: 1, description: 'Operations as a query: `w=320&h=200&fit=cover`' }),
-    { ...strict, description: 'Transforms by name, for `preset=NAME`', examples: [{ card: 'w=320&h=200&fit=cover&f=auto' }] }
-  ), {}),
-  formats: List('What `f=auto` chooses from, the best first, before JPEG and PNG', Type.Unsafe<'avif' | 'webp'>({ type: 'string', enum: ['avif', 'webp'] }), ['avif', 'webp']),
-  upgrade: Flag('Whether the first who asks gets a format that is made fast, for a minute, while the AVIF is made', false),
-  clientHints: Flag('Whether `DPR`, `Width` and `Save-Data` of the request choose the size', false),
-  inputs: List('Formats an original may have, told by its content', Type.Unsafe<typeof inputFormats[number]>({ type: 'string', enum: [...inputFormats] }), [...inputFormats]),
-  fallback: Type.Optional(FilePath('The picture that stands for one that is broken or refused')),
-  info: Flag('Whether `?info` tells what a picture is', true),
-  gps: Flag('Whether `?info` tells where it was taken', false),
-  overlays: defaulted(Type.Record(
-    Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]{0,63}$' }),
-    Overlay,
-    { ...strict, description: 'Pictures that `mark=NAME` lays over others', examples: [{ logo: { source: 'files', file: 'logo.png' } }] }
-  ), {}),
-  limits: ImageLimits
-})
 
 const Mount = Type.Object({
   prefix: defaulted(Prefix('Where the mount begins in the URL space'), '/'),
@@ -218,15 +127,6 @@ export const Config = Type.Object({
 export type Config = Static<typeof Config>
 export type MountConfig = Static<typeof Mount>
 export type SourceConfig = Config['sources'][string]
-
-/** What a person writes for a schema: whatever has a default may be left out. */
-type Input<S> =
-  S extends Type.TObject<infer P> ? InputProperties<P>
-    : S extends Type.TArray<infer I> ? Array<Input<I>>
-      : S extends Type.TSchema ? Static<S> : never
-
-type LeftOut<P> = { [K in keyof P]: P[K] extends Defaulted<Type.TSchema> | Type.TOptional ? K : never }[keyof P]
-type InputProperties<P> = { [K in LeftOut<P>]?: Input<P[K]> } & { [K in Exclude<keyof P, LeftOut<P>>]: Input<P[K]> }
 
 type SourceInput = Input<typeof FileSource> | Input<typeof TreeSource>
 

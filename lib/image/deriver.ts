@@ -140,7 +140,7 @@ export class Deriver {
       })
       return this.#keep(variant, result)
     } catch (error) {
-      if (error instanceof MediaError) this.#refusals.remember(error, { original: id, variant: variant.key, isPlain: isPlain(variant.job) })
+      if (error instanceof MediaError) this.#refusals.remember(error, { original: id, variant: variant.key, wasPlain: isPlain(variant.job) })
       else if (error instanceof RepresentationChanged) for (const { representation } of filesOf(options.from)) representation.outdated?.()
       throw error
     }

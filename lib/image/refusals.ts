@@ -50,8 +50,8 @@ export class Refusals {
   }
 
   /** Remembers a failure that lies in the picture, or in what is asked of it. */
-  remember ({ code, statusCode, detail }: MediaError, { original, variant, isPlain }: { original: string, variant: string, isPlain: boolean }): void {
+  remember ({ code, statusCode, detail }: MediaError, { original, variant, wasPlain }: { original: string, variant: string, wasPlain: boolean }): void {
     if (statusCode !== 415 && statusCode !== 422) return
-    this.#refused.set(code === 'image-too-costly' && isPlain ? original : variant, { code, detail, until: performance.now() + this.#forMs })
+    this.#refused.set(code === 'image-too-costly' && wasPlain ? original : variant, { code, detail, until: performance.now() + this.#forMs })
   }
 }

@@ -1,4 +1,4 @@
-import { operationNames, operations, type Operation, type OperationName, type ValueOf } from './operations.ts'
+import { operationNames, type OperationName, type ValueOf } from './operations.ts'
 
 /** Values by operation, as a grammar read them: in any order, defaults and synonyms among them. */
 export type Values = { [N in OperationName]?: ValueOf<N> | undefined }
@@ -148,9 +148,4 @@ function turn (degrees: number): number {
 /** The transform in one text: equal transforms have the same, others another. For keys, not for URLs. */
 export function transformText (transform: Transform): string {
   return JSON.stringify(transform)
-}
-
-/** A value in the spelling its operation reads. */
-export function writeValue<N extends OperationName> (name: N, value: ValueOf<N>): string {
-  return (operations[name] as unknown as Operation<ValueOf<N>>).argument.write(value)
 }

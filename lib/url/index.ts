@@ -8,7 +8,7 @@ export type { OperationName, ValueOf, Values }
 
 /** How and from where pictures are asked for. */
 export interface UrlOptions {
-  /** What comes before the path: an origin, a mount's prefix, or both. */
+  /** What comes before the path, as it is to stand in the URL: an origin, a mount's prefix, or both. Nothing by default; a slash at its end counts for none. */
   base?: string
   /** `query` by default. */
   grammar?: 'query' | 'ipx'
@@ -18,19 +18,25 @@ export interface UrlOptions {
 
 /** What {@link ImageUrl.resize} takes. */
 export interface Resize {
+  /** Pixels: whole ones, from 1. */
   width?: number
+  /** Pixels: whole ones, from 1. */
   height?: number
+  /** Width divided by height. */
   aspectRatio?: number
+  /** How the picture meets both sides. */
   fit?: ValueOf<'fit'>
   /** Whether a small original is enlarged. */
   enlarge?: boolean
   /** What stays where something is cut. */
   position?: ValueOf<'position'>
-  /** The place that stays in sight, from 0 (left, top) to 1. */
+  /** The place that stays in sight, in parts of the original's sides: from 0 (left, top) to 1. */
   focus?: { x: number, y: number }
+  /** How many times nearer: 2 shows half of each side. */
   zoom?: number
-  /** Pixels of the screen to one of the page. */
+  /** Pixels of the screen to one of the page: width and height are multiplied by it. */
   dpr?: number
+  /** How pixels are weighed when the size changes. */
   kernel?: ValueOf<'kernel'>
 }
 
@@ -86,17 +92,17 @@ export class ImageUrl {
     return this.#with({ q: quality })
   }
 
-  /** @param sigma of a Gaussian, in pixels */
+  /** @param sigma of a Gaussian, in pixels, from 0.3 to 100. The server refuses what is out of range */
   blur (sigma: number): ImageUrl {
     return this.#with({ blur: sigma })
   }
 
-  /** @param amount from 0 to 100 */
+  /** @param amount from 0 to 100. The server refuses what is out of range */
   sharpen (amount: number): ImageUrl {
     return this.#with({ sharp: [amount] })
   }
 
-  /** @param degrees clockwise */
+  /** @param degrees clockwise, from -360 to 360. The server refuses what is out of range */
   rotate (degrees: number): ImageUrl {
     return this.#with({ rot: degrees })
   }
@@ -111,6 +117,7 @@ export class ImageUrl {
     return this.#with({ bg: colour.replace('#', '') })
   }
 
+  /** Without colour. */
   greyscale (): ImageUrl {
     return this.#with({ greyscale: true })
   }

@@ -79,6 +79,22 @@ export async function run (t: Test, args: string[], options: StartOptions = {}):
   return { ...ended, stdout: running.stdout(), stderr: running.stderr() }
 }
 
+/** Runs what a command does in this process: its end would be this code. A fault it throws is thrown. */
+export async function runHere (command: () => Promise<void>): Promise<{ code: number, stdout: string, stderr: string }> {
+  const texts = { stdout: '', stderr: '' }
+  const { log, error } = console
+  const { exitCode } = process
+  process.exitCode = 0
+  Object.assign(console, { log: (text: string) => { texts.stdout += `${text}\n` }, error: (text: string) => { texts.stderr += `${text}\n` } })
+  try {
+    await command()
+    return { code: process.exitCode, ...texts }
+  } finally {
+    Object.assign(console, { log, error })
+    process.exitCode = exitCode
+  }
+}
+
 /** A port on which nobody listens. */
 export async function freePort (host = '127.0.0.1'): Promise<number> {
   const server = createServer()
@@ -98,15 +114,6 @@ export async function serving (t: Test, args: string[], options: StartOptions & 
 
 export async function sleep (ms: number): Promise<void> {
   await new Promise(resolve => setTimeout(resolve, ms))
-}
-
-/** Waits until something holds. */
-export async function eventually (holds: () => Promise<boolean>, deadlineMs = 20_000): Promise<void> {
-  const deadline = Date.now() + deadlineMs
-  while (!await holds()) {
-    if (Date.now() > deadline) throw new Error(`Expected ${holds.toString()} within ${deadlineMs} ms`)
-    await sleep(20)
-  }
 }
 
 /** Whether nobody listens on a port any more. */

@@ -67,11 +67,3 @@ export async function animation (format: 'gif' | 'webp', delays: readonly number
   const frames = await Promise.all(delays.map((_, n) => sharp({ create: { width, height, channels: 3, background: { r: 30 * n % 256, g: 90, b: 200 } } }).png().toBuffer()))
   return await sharp(frames, { join: { animated: true } }).toFormat(format, { delay: [...delays], loop }).toBuffer()
 }
-
-/** Milliseconds of processor time of this process that something takes, whatever else the machine does meanwhile. */
-export function cpuMs (work: () => void): number {
-  const before = process.cpuUsage()
-  work()
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1000
-}

@@ -23,9 +23,13 @@ function statOf (pid: number): ProcessStat | undefined {
   }
 }
 
+function allProcesses (): ProcessStat[] {
+  return readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(name => statOf(Number(name)) ?? [])
+}
+
 /** A process and all that it started, and they started. */
 export function treeOf (pid: number): number[] {
-  const all = readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(name => statOf(Number(name)) ?? [])
+  const all = allProcesses()
   const tree = new Set([pid])
   for (let size = 0; size !== tree.size;) {
     size = tree.size
@@ -34,13 +38,13 @@ export function treeOf (pid: number): number[] {
   return [...tree]
 }
 
-/** The processes below one, without it. */
+/** The processes that one started itself: a server's workers, without what loads their program in TypeScript. */
 export function childrenOf (pid: number): number[] {
-  return treeOf(pid).filter(each => each !== pid)
+  return allProcesses().filter(({ parent }) => parent === pid).map(stat => stat.pid)
 }
 
 /** Milliseconds of CPU that processes have used, by process. Those that are gone are left out. */
-export function cpuMs (pids: readonly number[]): Map<number, number> {
+export function cpuMsOf (pids: readonly number[]): Map<number, number> {
   return new Map(pids.flatMap(pid => {
     const stat = statOf(pid)
     return stat === undefined ? [] : [[pid, stat.ticks * TICK_MS] as const]

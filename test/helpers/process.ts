@@ -12,12 +12,28 @@ export function openBelow (directory: string): number {
   }).length
 }
 
-/** Waits until something is so, at most a few seconds; says whether it came to be. */
-export async function eventually (isSo: () => boolean | Promise<boolean>, limitMs = 5000): Promise<boolean> {
+/** Waits until something is so, and fails where it does not come to be: true, for an assertion with a name. */
+export async function eventually (isSo: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<true> {
   const end = Date.now() + limitMs
-  while (Date.now() < end) {
-    if (await isSo()) return true
+  while (!await isSo()) {
+    if (Date.now() > end) throw new Error(`Expected ${isSo.toString()} within ${limitMs} ms`)
     await wait(10)
   }
-  return await isSo()
+  return true
+}
+
+/** From now on: milliseconds of processor time that this process has used, whatever else the machine does meanwhile. */
+export function cpuClock (): () => number {
+  const before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
+  }
+}
+
+/** Milliseconds of processor time that something takes. */
+export function cpuMs (work: () => void): number {
+  const took = cpuClock()
+  work()
+  return took()
 }

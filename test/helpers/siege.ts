@@ -5,7 +5,7 @@ import type { Test as Tap } from 'tap'
 import { serving, type Running } from '../cli/process.ts'
 import { ask, oneMount, scratch, serveMedia, type Answer, type Served, type Test } from './app.ts'
 import { eventually } from './process.ts'
-import { childrenOf, cpuMs, machineCpuMs, memoryOf, treeCpuMs, treeOf } from './process-tree.ts'
+import { childrenOf, cpuMsOf, machineCpuMs, memoryOf, treeCpuMs, treeOf } from './process-tree.ts'
 
 /** Milliseconds that a picture may take, in place of the default of 10,000: so that the tests are soon over. */
 export const DEADLINE_MS = 2500
@@ -161,18 +161,18 @@ export async function watch<T> ({ port, pid }: Siege, attack: () => Promise<T>):
 }
 
 /** Whether no worker uses CPU any more: none does in 300 ms. */
-export async function isCalm ({ pid }: Siege): Promise<boolean> {
+export async function isCalm ({ pid }: { pid: number }): Promise<boolean> {
   return await eventually(async () => {
-    const before = cpuMs(childrenOf(pid))
+    const before = cpuMsOf(childrenOf(pid))
     await wait(300)
-    const after = cpuMs(childrenOf(pid))
+    const after = cpuMsOf(childrenOf(pid))
     return [...after].every(([child, ms]) => ms - (before.get(child) ?? 0) <= 10)
-  }, 3000)
+  })
 }
 
 /** Bytes that the server takes when its workers have left. */
 export async function memoryAtRest ({ pid }: Siege): Promise<number> {
-  await eventually(() => childrenOf(pid).length === 0, 8000)
+  await eventually(() => childrenOf(pid).length === 0)
   return memoryOf(treeOf(pid))
 }
 

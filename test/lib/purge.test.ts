@@ -95,6 +95,6 @@ t.test('a purge reaches all who share a Redis, in memory too', { skip: noRedis ?
 
 t.test('a Redis that is not there is told', async t => {
   const faults: StoreFault[] = []
-  await t.rejects(purge('*', { directory: 'unused', redis: 'redis://127.0.0.1:1' }, fault => faults.push(fault)), { code: 'unavailable' })
+  await t.rejects(purge('*', { directory: 'unused', redis: 'redis://127.0.0.1:1' }, { onFault: fault => faults.push(fault) }), { code: 'unavailable' })
   t.match(faults[0], { message: /Redis cannot be reached/ })
 })

@@ -8,7 +8,7 @@ import { askAll, askTimed, besieged, outlived, watch, wrongAnswer, wrongRefusal 
 
 t.setTimeout(180_000) // long on a machine that others use too
 
-const DEADLINE_MS = 1500
+const DEADLINE_MS = 1000
 /** Milliseconds beyond the deadline: waiting for one of two workers, which may have to be started. */
 const GRACE_MS = 1500
 
@@ -97,7 +97,7 @@ t.test('what is heavy is made within the bounds or refused, and plain files do n
     if (code !== 'image-too-costly') continue
     const again = await askTimed(siege, path)
     t.match(again, { status: 422, code: 'image-too-costly' }, `${path} is remembered`)
-    t.ok(again.ms < 200 * seen.slowness, `and refused in ${Math.round(again.ms)} ms`)
+    t.ok(again.ms < DEADLINE_MS, `and not tried again: ${Math.round(again.ms)} ms`)
   }
 })
 
@@ -108,17 +108,6 @@ t.test('what never was made is refused in every size once it ended a worker, tho
   for (const width of [16, 32, 320]) {
     const again = await askTimed(siege, `/frames.gif?w=${width}`)
     t.match(again, { status: 422, code: 'image-too-costly' })
-    t.ok(again.ms < 1000, `at once: ${Math.round(again.ms)} ms`)
+    t.ok(again.ms < DEADLINE_MS, `not tried again: ${Math.round(again.ms)} ms`)
   }
-})
-
-t.test('at the default deadline of ten seconds too, and a second request does not wait again', async t => {
-  const siege = await besieged(t, { 'frames.webp': await webp({ width: 10, height: 10, frames: 400_000 }) }, { work: { deadlineMs: 10_000 } })
-  const { result, seen } = await watch(siege, async () => await askTimed(siege, '/frames.webp?w=64'))
-  t.equal(wrongRefusal(result, siege.root), undefined, `${result.status} ${result.code}`)
-  t.ok(result.ms < 10_000 + GRACE_MS * seen.slowness, `${Math.round(result.ms)} ms`)
-  const again = await askTimed(siege, '/frames.webp?w=320')
-  t.match(again, { status: result.status, code: result.code })
-  t.ok(again.ms < 1000, `the second: ${Math.round(again.ms)} ms`)
-  await outlived(t, siege, seen)
 })

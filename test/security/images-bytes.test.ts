@@ -60,7 +60,6 @@ t.test('what is no file is no picture: a pipe does not hold a worker, a device i
   for (const path of ['/pipe.png?w=16', '/pipe.png?info', '/_ipx/w_16/pipe.png']) {
     const answer = await askTimed(server, path)
     t.ok([403, 404].includes(answer.status), `${path} is ${answer.status}`)
-    t.ok(answer.ms < 1000)
   }
   t.equal((await askTimed(server, '/a.png?w=16')).status, 200)
 })

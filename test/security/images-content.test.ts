@@ -16,7 +16,7 @@ const flat = await sharp({ create: { width: 24, height: 16, channels: 3, backgro
 function polyglots (): Record<string, Buffer> {
   return {
     'comment.jpg': Buffer.concat([flat.subarray(0, 2), jpegComment(PAGE), flat.subarray(2)]),
-    'comment.html': jpeg({ width: 16, height: 16, segments: [jpegComment(PAGE)] }),
+    'comment': jpeg({ width: 16, height: 16, segments: [jpegComment(PAGE)] }),
     'tail.jpg': Buffer.concat([flat, Buffer.from(PAGE)]),
     'archive.jpg': Buffer.concat([flat, Buffer.from('PK\x03\x04')]),
     'text.png': png({ width: 16, height: 16, chunks: [pngChunk('tEXt', Buffer.from(`Comment\0${PAGE}`))] }),
@@ -42,17 +42,24 @@ t.test('a picture that is also a page becomes a picture alone, under its own typ
 
 t.test('the script that begins like a GIF is one to nobody', async t => {
   const server = await servedPictures(t, { 'a.gif': 'GIF89a/*'.padEnd(40, '.') + '*/=1;alert(1)//', 'b.gif': 'GIF89a=1;alert(1)', 'a.js': 'GIF89a=1;alert(1)' })
-  for (const path of ['/a.gif?w=16', '/b.gif?w=16', '/a.js?w=16']) {
+  for (const path of ['/a.gif?w=16', '/b.gif?w=16', '/_ipx/w_16/a.js']) {
     const answer = await askTimed(server, path)
     t.equal(wrongRefusal(answer, server.root), undefined, `${path} is ${answer.status}`)
   }
 })
 
-t.test('what is no picture is refused by every grammar and question', async t => {
+t.test('what is no picture is refused by every grammar and question, or sent as it is', async t => {
   const server = await servedPictures(t, { 'a.txt': 'words', 'a.html': PAGE, 'a.js': 'alert(1)', 'a.json': '{}', 'a.jpg': PAGE, 'b.jpg': '', 'a.mp4': Buffer.from('\0\0\0\x18ftypisom'), 'a.zip': Buffer.from('PK\x03\x04') })
   for (const name of ['a.txt', 'a.html', 'a.js', 'a.json', 'a.jpg', 'b.jpg', 'a.mp4', 'a.zip']) {
-    for (const path of [`/${name}?w=16`, `/${name}?info`, `/${name}?f=png`, `/_ipx/w_16/${name}`, `/_ipx/f_webp/${name}`]) t.match(await askTimed(server, path), { status: 415, code: 'unsupported-image' }, path)
-    t.equal((await ask(server, `/${name}`)).status, 200, `and ${name} itself is served`)
+    const plain = await ask(server, `/${name}`)
+    t.equal(plain.status, 200, `${name} itself is served`)
+    for (const path of [`/_ipx/w_16/${name}`, `/_ipx/f_webp/${name}`]) t.match(await askTimed(server, path), { status: 415, code: 'unsupported-image' }, path)
+    for (const path of [`/${name}?w=16`, `/${name}?info`, `/${name}?f=png`]) {
+      const answer = await askTimed(server, path)
+      if (name.endsWith('.jpg')) t.match(answer, { status: 415, code: 'unsupported-image' }, path)
+      // What says by its name that it is no picture has queries of its own.
+      else t.match(answer, { status: 200, text: plain.text, headers: { 'content-type': plain.headers['content-type'], 'x-content-type-options': 'nosniff', 'x-cache': undefined } }, path)
+    }
   }
   for (const path of ['/none.jpg?w=16', '/none.jpg?info', '/_ipx/w_16/none.jpg', '/none.txt?w=1']) t.match(await askTimed(server, path), { status: 404, code: 'not-found' }, path)
 })

@@ -1,10 +1,11 @@
 // A client that asks for ever another size: Next CVE-2026-27980 (a cache on disk without
 // bound), and the same for memory.
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
 import { defaultWidths } from '../../lib/transform/limits.ts'
+import { variantFiles } from '../helpers/images.ts'
 import { eventually } from '../helpers/process.ts'
 import { askAll, besieged, outlived, servedPictures, watch, type Timed } from '../helpers/siege.ts'
 
@@ -17,14 +18,9 @@ async function noise (side: number): Promise<Buffer> {
   return await sharp({ create: { width: side, height: side, channels: 3, background: '#888', noise: { type: 'gaussian', mean: 128, sigma: 40 } } }).jpeg().toBuffer()
 }
 
-function filesIn (directory: string): string[] {
-  if (!existsSync(directory)) return []
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter(name => /(?:^|\/)[\w-]{43}$/.test(name)).map(name => join(directory, name))
-}
-
 /** Bytes that the variants in a directory take on disk. */
 function sizeOf (directory: string): number {
-  return filesIn(directory).reduce((sum, file) => {
+  return variantFiles(directory).reduce((sum, file) => {
     try {
       return sum + statSync(file).blocks * 512
     } catch {
@@ -45,8 +41,8 @@ t.test('500 widths, spelled in 500 ways, make no more variants than there are wi
   for (const [path, { status }] of answers) if (status !== 200) t.fail(`${path} is ${status}`)
   const allowed = defaultWidths.filter(width => width <= WIDTHS).length + 1
   t.ok(tags(answers.values()).size <= allowed, `${tags(answers.values()).size} variants`)
-  t.ok(await eventually(() => filesIn(served.variants).length >= tags(answers.values()).size), 'they are kept')
-  t.ok(filesIn(served.variants).length <= allowed, `${filesIn(served.variants).length} are kept on disk`)
+  t.ok(await eventually(() => variantFiles(served.variants).length >= tags(answers.values()).size), 'they are kept')
+  t.ok(variantFiles(served.variants).length <= allowed, `${variantFiles(served.variants).length} are kept on disk`)
 })
 
 t.test('heights, qualities, densities and ratios are bounded like widths', async t => {

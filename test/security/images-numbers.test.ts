@@ -3,6 +3,7 @@
 import sharp from 'sharp'
 import t from 'tap'
 import { png } from '../helpers/bombs.ts'
+import { cpuClock } from '../helpers/process.ts'
 import { askTimed, besieged, outlived, servedPictures, watch, wrongAnswer } from '../helpers/siege.ts'
 
 t.setTimeout(180_000) // long on a machine that others use too
@@ -23,7 +24,6 @@ t.test('no number crashes, hangs or becomes a failure of the server', async t =>
         if (![200, 400, 422].includes(answer.status)) wrong.push(`${path} is ${answer.status}: ${answer.text.slice(0, 200)}`)
         if (answer.status !== 200 && answer.code === undefined) wrong.push(`${path} has no code`)
         if (answer.code === 'image-too-costly') wrong.push(`${path} cost a worker`)
-        if (answer.ms > 2000) wrong.push(`${path} took ${Math.round(answer.ms)} ms`)
       }
     }
   }
@@ -48,7 +48,8 @@ t.test('a variant is never larger than the limits, however it is asked for', asy
 })
 
 t.test('the costliest operations of one URL, on the largest picture, end at their bounds', async t => {
-  const siege = await besieged(t, { 'large.png': png({ width: 7000, height: 7000 }), 'thin.png': png({ width: 40_000_000, height: 1, colour: 0 }), 'tall.png': png({ width: 1, height: 40_000_000, colour: 0 }) }, { images: { mode: 'open' }, work: { deadlineMs: 1200 } })
+  const deadlineMs = 800
+  const siege = await besieged(t, { 'large.png': png({ width: 7000, height: 7000 }), 'thin.png': png({ width: 40_000_000, height: 1, colour: 0 }), 'tall.png': png({ width: 1, height: 40_000_000, colour: 0 }) }, { images: { mode: 'open' }, work: { deadlineMs } })
   const paths = [
     'large.png?median=15', 'large.png?blur=100&f=avif&effort=6', 'large.png?w=5000&h=5000&fit=fill&median=15&dilate=30&erode=30&clahe=100&blur=100', 'large.png?trim=255&rot=33', 'large.png?w=5000&f=avif&effort=6&lossless', 'large.png?q=auto&f=avif&w=3000', 'large.png?w=3000&f=webp&effort=6&lossless',
     'thin.png?w=64', 'tall.png?w=64', 'tall.png?rot=90', 'thin.png?rot=45', 'thin.png?trim', 'tall.png?info', 'large.png?w=100&px=256&radius=4096&mask=circle'
@@ -60,19 +61,20 @@ t.test('the costliest operations of one URL, on the largest picture, end at thei
   })
   for (const [path, answer] of result) {
     t.equal(path.endsWith('info') && answer.status === 200 ? undefined : wrongAnswer(answer, siege.root), undefined, `${path} is ${answer.status} ${answer.code}`)
-    t.ok(answer.ms < 1200 + 1500 * seen.slowness, `${path} took ${Math.round(answer.ms)} ms`)
+    t.ok(answer.ms < deadlineMs + 1500 * seen.slowness, `${path} took ${Math.round(answer.ms)} ms`)
   }
   await outlived(t, siege, seen)
 })
 
 t.test('an original that was made once is not refused for what somebody else asks of it', async t => {
-  const siege = await besieged(t, { 'large.png': png({ width: 7000, height: 7000 }) }, { images: { mode: 'open' }, work: { deadlineMs: 1500, workers: 1 } })
+  const deadlineMs = 1500
+  const siege = await besieged(t, { 'large.png': png({ width: 4000, height: 4000 }) }, { images: { mode: 'open' }, work: { deadlineMs, workers: 1 } })
   t.equal((await askTimed(siege, '/large.png?w=64')).status, 200)
   const costly = '/large.png?w=5000&median=15&dilate=30&erode=30&blur=100&f=avif&effort=6'
   t.equal((await askTimed(siege, costly)).status, 422)
   const again = await askTimed(siege, costly)
   t.equal(again.status, 422)
-  t.ok(again.ms < 1000, `but that is not tried again: ${Math.round(again.ms)} ms`)
+  t.ok(again.ms < deadlineMs, `but that is not tried again: ${Math.round(again.ms)} ms`)
   t.equal((await askTimed(siege, '/large.png?w=65')).status, 200, 'the picture is still made')
 })
 
@@ -89,9 +91,10 @@ t.test('long and repeating URLs are read in a time that grows with their length 
   for (const part of parts) {
     const long = part.repeat(Math.floor(14_000 / part.length))
     for (const path of [`/a.png?${long}`, `/a.png?w=${long}`, `/a.png?w=1&crop=${long}`, `/a.png?txt=${long}`, `/a.png?rect=${long}`, `/_ipx/${long.replaceAll('&', ',')}/a.png`, `/_ipx/w_${long}/a.png`, `/a.png?bg=${long}`]) {
+      const took = cpuClock()
       const answer = await askTimed(served, path)
       t.ok([200, 400, 404, 414, 422, 431].includes(answer.status), `${path.slice(0, 30)} is ${answer.status}`)
-      t.ok(answer.ms < 1000, `${path.slice(0, 30)} took ${Math.round(answer.ms)} ms`)
+      t.ok(took() < 2000, `${path.slice(0, 30)} took ${Math.round(took())} ms of processor time`)
     }
   }
 })
@@ -101,7 +104,6 @@ t.test('words on a picture are words: no markup, no fonts or files by name', asy
   for (const text of ['<span font="300">X</span>', '<b>', '&amp;', '&#x41;', '<!ENTITY x SYSTEM "file:///etc/passwd">', '</span><span>', '%s%n%x', '\u0301'.repeat(199), 'ﷺ'.repeat(199), '\ud83d\udc68\u200d\ud83d\udc69\u200d\ud83d\udc67'.repeat(20), '"\'`', 'a\nb']) {
     const answer = await askTimed(served, `/a.png?w=200&txt=${encodeURIComponent(text)}`)
     t.ok([200, 400].includes(answer.status), `${text.slice(0, 20)} is ${answer.status} ${answer.code}`)
-    t.ok(answer.ms < 2000)
   }
   const [plain, marked] = await Promise.all(['&txt=X&txt-size=40', `&txt=${encodeURIComponent('<s>X</s>')}&txt-size=40`].map(async query => await askTimed(served, `/a.png?w=200&enlarge&fit=fill&h=200&f=png${query}`)))
   t.notSame(plain?.body, marked?.body, 'what looks like markup is written out')

@@ -92,7 +92,7 @@ function addSize (bytes: Uint8Array, facts: Partial<Draft>, { properties, own }:
   const extent = own.find(box => box.type === 'ispe')
   let [width, height] = extent === undefined ? [0, 0] : [u32(bytes, extent.start + 4), u32(bytes, extent.start + 8)]
   for (const box of own) {
-    if (box.type === 'clap') [width, height] = clipped(bytes, box)
+    if (box.type === 'clap') [width, height] = clipped(bytes, box, [width, height])
     if (box.type === 'irot' && (u8(bytes, box.start) & 1) === 1) [width, height] = [height, width]
   }
   const sizes = properties.filter(box => box.type === 'ispe').map(box => [u32(bytes, box.start + 4), u32(bytes, box.start + 8)] as const)
@@ -104,9 +104,12 @@ function addSize (bytes: Uint8Array, facts: Partial<Draft>, { properties, own }:
   if (largest[0] * largest[1] > width * height) facts.codedPixels = largest[0] * largest[1]
 }
 
-/** A clean aperture is given as fractions (ISO/IEC 14496-12 §12.1.4). */
-function clipped (bytes: Uint8Array, box: Box): [number, number] {
-  return [Math.round(u32(bytes, box.start) / u32(bytes, box.start + 4)), Math.round(u32(bytes, box.start + 8) / u32(bytes, box.start + 12))]
+/** A clean aperture is given as fractions (ISO/IEC 14496-12 §12.1.4), and lies within the picture: one that does not, clips nothing. */
+function clipped (bytes: Uint8Array, box: Box, [width, height]: [number, number]): [number, number] {
+  const across = Math.round(u32(bytes, box.start) / u32(bytes, box.start + 4))
+  const down = Math.round(u32(bytes, box.start + 8) / u32(bytes, box.start + 12))
+  const isClip = across > 0 && down > 0 && Number.isFinite(across) && Number.isFinite(down)
+  return isClip ? [Math.min(across, width), Math.min(down, height)] : [width, height]
 }
 
 function addDepth (bytes: Uint8Array, facts: Partial<Draft>, properties: readonly Box[]): void {

@@ -93,6 +93,9 @@ function attribute (tag: string, name: string): string | undefined {
   return undefined
 }
 
+/** Pixels of a side, of the engine's coordinates. A file's author pushes against it. */
+const MAX_SIDE = 10_000_000
+
 /** Pixels of a length unit at 72 per inch, which is what the renderer is told. */
 const UNITS: Readonly<Record<string, number>> = { '': 1, 'px': 1, 'pt': 1, 'pc': 12, 'in': 72, 'cm': 72 / 2.54, 'mm': 72 / 25.4 }
 
@@ -105,11 +108,11 @@ function lengthOf (value: string | undefined): number | undefined {
 
 /**
  * The size at which an SVG is drawn at 72 pixels per inch: that of its lengths, else of its
- * view box. Nothing where it has neither: then what is drawn decides.
+ * view box. Nothing where it has neither, or where no engine can draw it: then what is drawn decides.
  *
  * @param get the root element's attributes by name
  */
-export function svgSize (get: (name: string) => string | undefined): Pick<Draft, 'width' | 'height'> {
+function svgSize (get: (name: string) => string | undefined): Pick<Draft, 'width' | 'height'> {
   const [, , boxWidth = Number.NaN, boxHeight = Number.NaN] = (get('viewBox') ?? '').slice(0, 200).split(/[\s,]+/).map(Number)
   const [width, height] = [lengthOf(get('width')), lengthOf(get('height'))]
   const hasBox = boxWidth > 0 && boxHeight > 0
@@ -123,5 +126,6 @@ export function svgSize (get: (name: string) => string | undefined): Pick<Draft,
             ? [height * boxWidth / boxHeight, height]
             : [boxWidth, boxHeight]
   const [across, down] = size.map(length => Math.max(1, Math.round(length)))
-  return across === undefined || down === undefined ? {} : { width: across, height: down }
+  if (across === undefined || down === undefined || !(across <= MAX_SIDE && down <= MAX_SIDE)) return {}
+  return { width: across, height: down }
 }

@@ -8,7 +8,7 @@ const TAG = { width: 256, height: 257, bits: 258, photometric: 262, orientation:
 
 /** The first directory of a TIFF structure, with numbers of its byte order. */
 interface Directory {
-  /** Values by tag, the first of each: offsets for what does not fit into an entry. */
+  /** Values by tag, the first of each. */
   readonly values: ReadonlyMap<number, number>
   readonly hasNext: boolean
 }
@@ -26,10 +26,35 @@ const ORDERS: Readonly<Record<'II' | 'MM', Order>> = {
   MM: { short: u16, long: u32, big: (bytes, at) => u32(bytes, at) * 2 ** 32 + u32(bytes, at + 4) }
 }
 
+/** One entry of a directory. */
+export interface Field {
+  readonly tag: number
+  readonly type: number
+  readonly count: number
+  /** Where its first value lies: in the entry, if all of them fit there. */
+  readonly at: number
+}
+
+/** Bytes of one value by type (TIFF 6.0 §2), of those that are read. */
+const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1 }
+
 /** The byte order that the first two bytes name. */
 export function orderOf (bytes: Uint8Array): Order | undefined {
   if (u8(bytes, 0) === 0x49 && u8(bytes, 1) === 0x49) return ORDERS.II
   return u8(bytes, 0) === 0x4d && u8(bytes, 1) === 0x4d ? ORDERS.MM : undefined
+}
+
+/** The entries of a directory that are there, at `first` or after it. Where their values lie may be anywhere. */
+export function * fieldsAt (bytes: Uint8Array, first: number, { order, count, isBig = false }: { order: Order, count: number, isBig?: boolean }): Generator<Field> {
+  const [size, room, long] = isBig ? [20, 8, order.big] : [12, 4, order.long]
+  for (let n = 0; n < count; n++) {
+    const entry = first + n * size
+    const inside = entry + size - room
+    if (Number.isNaN(order.long(bytes, inside))) return
+    const type = order.short(bytes, entry + 2)
+    const values = long(bytes, entry + 4)
+    yield { tag: order.short(bytes, entry), type, count: values, at: (SIZES[type] ?? 0) * values <= room ? inside : long(bytes, inside) }
+  }
 }
 
 /**
@@ -44,27 +69,11 @@ export function readDirectory (bytes: Uint8Array): Directory | undefined {
   const start = isBig ? order.big(bytes, 8) : order.long(bytes, 4)
   const count = isBig ? order.big(bytes, start) : order.short(bytes, start)
   if (!(count > 0 && count <= MAX_ENTRIES)) return undefined
-  const [first, size, valueAt] = isBig ? [start + 8, 20, 12] : [start + 2, 12, 8]
+  const [first, size] = isBig ? [start + 8, 20] : [start + 2, 12]
   const values = new Map<number, number>()
-  for (let n = 0; n < count; n++) {
-    const at = first + n * size
-    const type = order.short(bytes, at + 2)
-    const value = type === 3 ? order.short(bytes, at + valueAt) : order.long(bytes, at + valueAt)
-    if (Number.isNaN(value)) break
-    values.set(order.short(bytes, at), firstValue(bytes, { order, type, at, value, isBig }))
-  }
+  for (const { tag, type, at } of fieldsAt(bytes, first, { order, count, isBig })) values.set(tag, type === 3 ? order.short(bytes, at) : order.long(bytes, at))
   const next = isBig ? order.big(bytes, first + count * size) : order.long(bytes, first + count * size)
   return { values, hasNext: next > 0 }
-}
-
-interface Entry { order: Order, type: number, at: number, value: number, isBig: boolean }
-
-/** Three or more short numbers lie elsewhere: bits per sample of a colour picture, for one. */
-function firstValue (bytes: Uint8Array, { order, type, at, value, isBig }: Entry): number {
-  const count = isBig ? order.big(bytes, at + 4) : order.long(bytes, at + 4)
-  if (type !== 3 || count <= (isBig ? 4 : 2)) return value
-  const elsewhere = isBig ? order.big(bytes, at + 12) : order.long(bytes, at + 8)
-  return order.short(bytes, elsewhere)
 }
 
 /** Adds what a number tells, unless it is out of its range. */

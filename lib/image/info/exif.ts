@@ -1,9 +1,12 @@
 import { has, u8 } from '../headers/bytes.ts'
-import { orderOf, type Order } from '../headers/tiff.ts'
+import { fieldsAt, orderOf, type Field, type Order } from '../headers/tiff.ts'
 
-/** Entries of one directory that are looked at, and characters of one text. A file's author pushes against both. */
+/** Entries of one directory that are looked at, and bytes of one text. A file's author pushes against both. */
 const MAX_ENTRIES = 200
 const MAX_TEXT = 500
+
+/** Bytes of a text about rights, which is kept as a whole or not at all. */
+const MAX_RIGHTS = 1024
 
 /** What is told of a picture's EXIF data (Exif 2.32 §§4.6.4, 4.6.5). No serial numbers, no notes of the maker. */
 export interface ExifFacts {
@@ -30,7 +33,6 @@ export interface Place {
   altitude?: number
 }
 
-interface Field { readonly type: number, readonly count: number, readonly at: number }
 type Fields = ReadonlyMap<number, Field>
 
 /** EXIF data, its parts read when asked for. Damaged data tell less and throw nothing. */
@@ -64,6 +66,16 @@ export class Exif {
     return Object.fromEntries(found.filter(([, value]) => value !== undefined))
   }
 
+  /** Who made the picture, and who has the rights (tags 0x013B and 0x8298). */
+  rights (): Pick<ExifFacts, 'copyright' | 'artist'> {
+    const text = (tag: number): string | undefined => {
+      const field = this.#main.get(tag)
+      return field !== undefined && field.count <= MAX_RIGHTS ? this.#text(field, MAX_RIGHTS) : undefined
+    }
+    const [copyright, artist] = [text(0x8298), text(0x013b)]
+    return { ...(copyright === undefined ? {} : { copyright }), ...(artist === undefined ? {} : { artist }) }
+  }
+
   place (): Place | undefined {
     const fields = this.#below(0x8825)
     const latitude = this.#degrees(fields.get(1), fields.get(2))
@@ -84,19 +96,13 @@ export class Exif {
     const order = this.#order
     if (order === undefined) return fields
     const count = Math.min(order.short(this.#bytes, start), MAX_ENTRIES)
-    for (let n = 0; n < count; n++) {
-      const entry = start + 2 + 12 * n
-      const [tag, type, values] = [order.short(this.#bytes, entry), order.short(this.#bytes, entry + 2), order.long(this.#bytes, entry + 4)]
-      const size = SIZES[type]
-      if (size === undefined) continue
-      fields.set(tag, { type, count: values, at: size * values <= 4 ? entry + 8 : order.long(this.#bytes, entry + 8) })
-    }
+    for (const field of fieldsAt(this.#bytes, start + 2, { order, count })) fields.set(field.tag, field)
     return fields
   }
 
-  #text (field: Field | undefined): string | undefined {
+  #text (field: Field | undefined, most = MAX_TEXT): string | undefined {
     if (field === undefined || (field.type !== 2 && field.type !== 7)) return undefined
-    const bytes = this.#bytes.subarray(field.at, field.at + Math.min(field.count, MAX_TEXT))
+    const bytes = this.#bytes.subarray(field.at, field.at + Math.min(field.count, most))
     const whole = new TextDecoder().decode(bytes)
     const [text = ''] = whole.split('\0', 1)
     return text.trim() === '' ? undefined : text.trim()
@@ -129,9 +135,6 @@ export class Exif {
     return rounded(towards === 'S' || towards === 'W' ? -value : value)
   }
 }
-
-/** Bytes of one value by type: only types that are read. */
-const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1 }
 
 /** To seven digits behind the point: a centimetre, in degrees. */
 function rounded (value: number): number {

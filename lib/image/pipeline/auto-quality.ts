@@ -30,7 +30,7 @@ const MAX_TRIES = 5
 const SIDE = 384
 
 /** A picture without its file: 8 bits a sample. */
-export interface Sample extends Size {
+interface Sample extends Size {
   readonly bytes: Buffer
   readonly channels: 1 | 2 | 3 | 4
 }

@@ -27,31 +27,46 @@ export interface EncoderWishes {
 
 /**
  * How each format is encoded where nothing else is asked. Chosen by measured CPU, bytes and
- * SSIM: docs/adr/0012-encoder-efforts.md has the table. Whoever changes a value here changes
+ * SSIM: docs/benchmarks.md has the table. Whoever changes a value here changes
  * every variant's bytes.
  */
 export const encoderDefaults: EncoderOptions = Object.freeze({
   jpeg: Object.freeze({ quality: 80, progressive: false, optimiseCoding: true, chromaSubsampling: '4:2:0' }),
   png: Object.freeze({ compressionLevel: 3, adaptiveFiltering: true, progressive: false, palette: false }),
   // `mixed` lets each frame of an animation take what is smaller; a still picture has no use of it
-  webp: Object.freeze({ quality: 81, effort: 2, mixed: true }),
+  webp: Object.freeze({ quality: 82, effort: 2, mixed: true }),
   avif: Object.freeze({ quality: 52, effort: 2, chromaSubsampling: '4:2:0', tune: 'ssim' }),
   gif: Object.freeze({ effort: 4 }),
   // JPEG within TIFF would drop what is transparent
   tiff: Object.freeze({ compression: 'deflate', predictor: 'horizontal' })
 })
 
-/** How pixels are weighed where nothing else is asked. */
-export const defaultKernel: keyof KernelEnum = 'lanczos3'
+/** How pixels are weighed where nothing else is asked. WebP's next step of quality makes up for the softer one, in as many bytes and less time. */
+function defaultKernel (format: OutputFormat): keyof KernelEnum {
+  return format === 'webp' ? 'cubic' : 'lanczos3'
+}
+
+/** What a decoder's own shrinking, which is coarse, leaves to be done by the kernel, at the least: a JPEG is otherwise decoded twice as large. */
+const LEAST_REST = 1.75
+
+/** How a size is made: from what, to what, for which format. */
+export interface Resizing {
+  readonly format: OutputFormat
+  /** Pixels of the original's side to one of the variant's. */
+  readonly shrink: number
+  /** One of the table of operations. */
+  readonly kernel?: keyof KernelEnum | undefined
+}
 
 /**
- * How a size is made. A JPEG or WebP is decoded at no less than twice the wanted size, which
- * fits the same SSIM into fewer bytes; ADR 0012 tells what that costs and saves.
+ * How a size is made. A JPEG is decoded at no less than 1.75 times the wanted size, a WebP at no
+ * less than twice, which fits the same SSIM into fewer bytes; ADR 0012 tells what that costs and saves.
  *
- * @param kernel one of the table of operations
+ * @param isJpeg whether the original is one: its decoder shrinks to a half, a quarter or an eighth
  */
-export function resizeOptions (kernel: keyof KernelEnum = defaultKernel): Pick<ResizeOptions, 'kernel' | 'fastShrinkOnLoad'> {
-  return { kernel, fastShrinkOnLoad: false }
+export function resizeOptions ({ format, shrink, kernel = defaultKernel(format) }: Resizing, isJpeg: boolean): Pick<ResizeOptions, 'kernel' | 'fastShrinkOnLoad'> {
+  const byDecoder = [8, 4, 2].find(step => step <= shrink) ?? 1
+  return { kernel, fastShrinkOnLoad: isJpeg && shrink / byDecoder >= LEAST_REST }
 }
 
 /**

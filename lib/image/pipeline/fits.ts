@@ -10,7 +10,7 @@ export interface SmartCut extends Size {
 export type Region = Rect
 
 /** From left or top, 0, to right or bottom, 1. */
-export interface Point {
+interface Point {
   readonly x: number
   readonly y: number
 }

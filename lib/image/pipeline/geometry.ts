@@ -52,18 +52,13 @@ export function flipped (turn: Turn, way: 'h' | 'v' | 'hv'): Turn {
   return { mirrored: !turn.mirrored, degrees: rightAngle((way === 'v' ? 180 : 0) - turn.degrees) }
 }
 
-/** Whether width and height change places. */
-export function swapsSides (turn: Turn): boolean {
-  return turn.degrees % 180 !== 0
-}
-
 export function swapped ({ width, height }: Size): Size {
   return { width: height, height: width }
 }
 
 /** The size of a picture after a turn. It is its own inverse. */
 export function turnedSize (size: Size, turn: Turn): Size {
-  return swapsSides(turn) ? swapped(size) : { width: size.width, height: size.height }
+  return turn.degrees % 180 !== 0 ? swapped(size) : { width: size.width, height: size.height }
 }
 
 /**

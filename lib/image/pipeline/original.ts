@@ -35,6 +35,11 @@ export function refuseLarge (pixels: number, { inputPixels }: JobLimits): void {
   if (pixels > inputPixels) throw new MediaError('image-too-large', { detail: `The image has ${pixels} pixels, more than inputPixels allows: ${inputPixels}` })
 }
 
+/** @param pixels of one frame @throws {MediaError} `image-too-large` naming the limit */
+export function refuseFrames (frames: number, pixels: number, { framePixels }: JobLimits): void {
+  if (frames > 1 && frames * pixels > framePixels) throw new MediaError('image-too-large', { detail: `The ${frames} frames have ${frames * pixels} pixels, more than framePixels allows: ${framePixels}` })
+}
+
 /** Where the engine reads an input from. An SVG given by path could have its neighbours loaded: it comes as bytes, sanitised. */
 export async function readableOf (input: OpenInput, format: string): Promise<Readable> {
   if (format === 'svg') return sanitiseSvg(await input.bytes())
@@ -102,8 +107,6 @@ export async function refuseBlank (readable: Readable, limits: JobLimits): Promi
 export interface Opening {
   /** An original that ends too early is shown as far as it goes. */
   readonly tolerant: boolean
-  /** Dots per inch of a vector original: 72 is its own size. */
-  readonly density?: number | undefined
   /** Turned upright by the engine before anything else, where its metadata go along. */
   readonly upright?: boolean
 }
@@ -121,7 +124,7 @@ function appliesLate (original: Original, { transform, format }: VariantJob): bo
 }
 
 /** An original as a picture nothing was done to. */
-export function opened (readable: Readable, { original, job }: Pick<Work, 'original' | 'job'>, { tolerant, density, upright = false }: Opening): Picture {
+export function opened (readable: Readable, { original, job }: Pick<Work, 'original' | 'job'>, { tolerant, upright = false }: Opening): Picture {
   const { limits, transform } = job
   const isLate = appliesLate(original, job)
   const options: SharpOptions = {
@@ -132,8 +135,7 @@ export function opened (readable: Readable, { original, job }: Pick<Work, 'origi
     limitInputPixels: original.vector ? false : original.frames > 1 ? limits.framePixels : limits.inputPixels,
     page: original.page,
     pages: original.frames,
-    autoOrient: upright,
-    ...(density === undefined ? {} : { density })
+    autoOrient: upright
   }
   const image = sharp(readable, options)
   return {

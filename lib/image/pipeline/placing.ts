@@ -1,9 +1,8 @@
 import { background, isGrey } from './colour.ts'
-import { area, flipped, rotated, rotatedBox, sameSize, turnedSize, turnOfOrientation, UPRIGHT, type Size } from './geometry.ts'
-import { refuseLarge } from './original.ts'
-import { frameByFrame, frameImage, queue, settle } from './picture.ts'
-import { planRect, planSize } from './plan.ts'
-import { rendered } from './rendering.ts'
+import { area, flipped, rotated, rotatedBox, sameSize, turnedSize, turnOfOrientation, UPRIGHT, type Rect, type Size } from './geometry.ts'
+import { refuseFrames, refuseLarge } from './original.ts'
+import { frameByFrame, queue, settle } from './picture.ts'
+import { aside, copyOf, edgesOf, scaledRect, scaleOf, trimmed, usedPart } from './trimming.ts'
 import { place, type Step, type Work } from './work.ts'
 
 /** Finds what makes the picture upright. Right angles and mirrors are left to the step that makes the size: they cost little there. */
@@ -16,13 +15,29 @@ export const orient: Step = async work => {
   return flip === undefined ? lying : { ...lying, turn: flipped(lying.turn, flip) }
 }
 
+/** Turns by any angle. What is used of the picture is found before: no more pixels are turned than the variant has need of. */
 async function rotateFreely (work: Work, rot: number): Promise<Work> {
   const { job, turn, picture } = work
-  const { transform, format } = job
+  const { trim, rect } = job.transform
   const angle = turn.degrees + rot
+  const whole = rounded(rotatedBox(picture.size, angle))
+  const copy = copyOf(picture.size)
+  const small = trim === undefined ? undefined : await turnedBy(aside(work), copy, angle)
+  const edges = small === undefined ? undefined : await edgesOf(small)
+  const crop = usedPart(whole, edges, rect)
+  const size = shrunkBefore(work, whole, crop)
+  const turned = small !== undefined && sameSize(size, copy) ? small : await turnedBy(work, size, angle)
+  const { size: now } = turned.picture
+  return { ...turned, crop: sameSize(size, picture.size) || crop === undefined ? usedPart(now, edges, rect) : scaledRect(crop, whole, now) }
+}
+
+/** The picture in a size, turned by any angle. @throws {MediaError} `image-too-large` */
+async function turnedBy (work: Work, size: Size, angle: number): Promise<Work> {
+  const { job: { transform, format, limits }, turn, picture } = work
   const corners = background(transform.bg, format)
-  const size = shrunkBefore(work, rot)
-  refuseLarge(Math.round(area(rotatedBox(size, angle))), job.limits)
+  const pixels = Math.round(area(rotatedBox(size, angle)))
+  refuseLarge(pixels, limits)
+  refuseFrames(picture.frames, pixels, limits)
   const shrunk = sameSize(size, picture.size) ? work : await queue(work, place.resize, image => image.resize({ ...size, fit: 'fill' }))
   const change = { hasAlpha: picture.hasAlpha || corners.alpha < 1, grey: picture.grey && isGrey(corners) && corners.alpha === 1 }
   const apply = (image: Work['picture']['image']): Work['picture']['image'] => (turn.mirrored ? image.flop() : image).rotate(angle, { background: corners })
@@ -35,37 +50,24 @@ async function rotateFreely (work: Work, rot: number): Promise<Work> {
   return await settle({ ...await queue(ready, place.rotate, apply, change), turn: UPRIGHT })
 }
 
-/** The stored picture's size before it is rotated: no more pixels than the variant will have need of. */
-function shrunkBefore ({ job: { transform, limits }, picture, turn }: Work, rot: number): Size {
-  if (transform.rect !== undefined || transform.trim !== undefined) return picture.size
-  const box = rotatedBox(turnedSize(picture.size, turn), rot)
-  const upright = { width: Math.round(box.width), height: Math.round(box.height) }
-  const { scaled, source } = planSize(transform, { picture: upright, scaledPixels: limits.inputPixels })
-  const scale = Math.max(scaled.width / source.width, scaled.height / source.height)
-  if (scale >= 1) return picture.size
-  return { width: Math.max(1, Math.round(picture.size.width * scale)), height: Math.max(1, Math.round(picture.size.height * scale)) }
+function rounded ({ width, height }: Size): Size {
+  return { width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height)) }
 }
 
-/** Cuts edges off, and notes the part that is used. */
+/** Pixels that rounding may take of a part that is scaled. */
+const ROUNDING = 2
+
+/** The stored picture's size before it is rotated. */
+function shrunkBefore ({ job, picture }: Work, whole: Size, crop: Rect | undefined): Size {
+  const spare = crop === undefined ? 0 : ROUNDING / Math.min(crop.width, crop.height)
+  const scale = scaleOf(job, whole, crop) + spare
+  return scale >= 1 ? picture.size : rounded({ width: picture.size.width * scale, height: picture.size.height * scale })
+}
+
+/** Finds the part that is used: without edges, and what is asked of the rest. */
 export const crop: Step = async work => {
-  const { transform: { trim, rect } } = work.job
-  const trimmed = trim === undefined ? work : await trimEdges(work, trim === 'auto' ? TRIM_DIFFERENCE : trim)
-  if (rect === undefined) return trimmed
-  return { ...trimmed, crop: planRect(turnedSize(trimmed.picture.size, trimmed.turn), rect) }
-}
-
-/** Of 255: what the compression of a photograph does to an even edge. */
-const TRIM_DIFFERENCE = 10
-/** The engine looks for edges through a window of this side. */
-const LEAST_TRIMMED = 3
-
-async function trimEdges (work: Work, threshold: number): Promise<Work> {
-  const { size, frames } = work.picture
-  if (Math.min(size.width, size.height) < LEAST_TRIMMED) return work
-  if (frames === 1) return await settle(await queue(work, place.trim, image => image.trim({ threshold })))
-  // All frames lose what the first one can do without.
-  const settled = await settle(work)
-  const { info } = await rendered(frameImage(settled.picture, 0).trim({ threshold }).raw())
-  const rect = { left: -(info.trimOffsetLeft ?? 0), top: -(info.trimOffsetTop ?? 0), width: info.width, height: info.height }
-  return await queue(settled, place.cropFirst, image => image.extract(rect), { size: { width: rect.width, height: rect.height } })
+  const { trim, rect, rot = 0 } = work.job.transform
+  // It was found before a free rotation.
+  if (rot % 90 !== 0) return work
+  return trim === undefined ? { ...work, crop: usedPart(turnedSize(work.picture.size, work.turn), undefined, rect) } : await trimmed(work)
 }

@@ -1,3 +1,4 @@
+import type { ResizeOptions } from 'sharp'
 import { MediaError } from '../../errors.ts'
 import type { Transform } from '../../transform/transform.ts'
 import { adjusts, changes } from './adjusting.ts'
@@ -21,14 +22,16 @@ export const size: Step = async work => {
     picture: turnedSize(picture.size, turn),
     crop: work.crop,
     vector: original.vector,
-    scaledPixels: Math.max(limits.outputPixels, area(picture.size))
+    scaledPixels: Math.max(Math.min(limits.outputPixels, limits.framePixels / picture.frames), area(picture.size))
   }
   const asked = planSize(transform, planned)
   const within = withinLimits(work, asked.canvas)
   const plan = within === undefined ? asked : planSize({ ...transform, ...within, fit: 'inside' }, planned)
   refuseVariant(work, plan.canvas)
-  const laid = await lay(await beforeSize(work), plan, turn)
-  const chosen = plan.smart === undefined ? laid : await choose(laid, plan.smart)
+  const ready = await beforeSize(work)
+  const chosen = plan.smart !== undefined && choosesAtOnce(ready, plan)
+    ? await scaleTo(ready, plan.smart, { fit: 'cover', position: plan.smart.by })
+    : await choose(await lay(ready, plan, turn), plan.smart)
   const canvas = sameSize(plan.canvas, chosen.picture.size) ? undefined : plan.canvas
   const sized: Work = { ...chosen, canvas, turn: UPRIGHT, crop: undefined, picture: { ...chosen.picture, place: transform.gamma === undefined ? chosen.picture.place : place.gammaOut } }
   // What follows is made for samples of eight bits.
@@ -95,9 +98,22 @@ async function lay (work: Work, { source, scaled, cut }: Pick<SizePlan, 'source'
   let next = work
   if (!isWhole(source, upright)) next = await extract(next, unturnedRect(source, upright, turn), place.cropFirst)
   const stored = turnedSize(scaled, turn)
-  if (!sameSize(stored, next.picture.size)) next = await queue(next, place.resize, image => image.resize({ ...resizeOptions(work.job.transform.kernel), width: stored.width, height: stored.height, fit: 'fill' }), { size: stored })
+  if (!sameSize(stored, next.picture.size)) next = await scaleTo(next, stored, { fit: 'fill' })
   next = await turned(next, turn)
   return isWhole(cut, scaled) ? next : await extract(next, cut, place.crop)
+}
+
+async function scaleTo (work: Work, { width, height }: Size, how: Pick<ResizeOptions, 'fit' | 'position'>): Promise<Work> {
+  const { picture, original, job: { format, transform: { kernel } } } = work
+  const shrink = Math.min(picture.size.width / width, picture.size.height / height)
+  const options = resizeOptions({ format, shrink, kernel }, original.format === 'jpeg')
+  return await queue(work, place.resize, image => image.resize({ ...options, width, height, ...how }), { size: { width, height } })
+}
+
+/** Whether the engine may choose while it scales: nothing is turned, nor changed before it looks that is to be changed afterwards. */
+function choosesAtOnce ({ picture, turn, job: { transform } }: Work, { source, scaled, cut }: SizePlan): boolean {
+  const isStraight = turn.degrees === 0 && !turn.mirrored
+  return isStraight && picture.frames === 1 && isWhole(source, picture.size) && isWhole(cut, scaled) && !changes(transform)
 }
 
 async function extract (work: Work, rect: Rect, at: number): Promise<Work> {
@@ -115,8 +131,8 @@ async function turned (work: Work, turn: Turn): Promise<Work> {
 }
 
 /** Keeps the part that the engine finds most to look at; of an animation, the part of its first frame. */
-async function choose (work: Work, smart: SmartCut): Promise<Work> {
-  if (sameSize(smart, work.picture.size)) return work
+async function choose (work: Work, smart: SmartCut | undefined): Promise<Work> {
+  if (smart === undefined || sameSize(smart, work.picture.size)) return work
   const settled = await settle(work)
   const { info } = await rendered(frameImage(settled.picture, 0).resize({ width: smart.width, height: smart.height, fit: 'cover', position: smart.by }).raw())
   return await extract(settled, { left: -(info.cropOffsetLeft ?? 0), top: -(info.cropOffsetTop ?? 0), width: smart.width, height: smart.height }, place.cropFirst)

@@ -123,9 +123,12 @@ export function readDeclarations (css: string): Declarations {
 /** No pseudo-classes, functions or later siblings: they match nothing in a still picture, or cost a walk over all. */
 const SELECTOR = /^[\w\s.#*>+[\]="'-]{1,500}$/
 
-/** What the elements that a selector matches are known by. */
+/** What the elements that a selector matches are known by. What is asked of attributes is left out: their values may spell all else. */
 function knownBy (selector: string): string {
-  const last = /[^\s>+]*$/.exec(selector)?.[0] ?? ''
+  const rest = selector.replaceAll(/"[^"]*"|'[^']*'/g, '').replaceAll(/\[[^[\]"']*\]/g, '')
+  // A part of a value that has a comma.
+  if (/[[\]"'=]/.test(rest)) return '*'
+  const last = /[^\s>+]*$/.exec(rest)?.[0] ?? ''
   return /[.#][\w-]+/.exec(last)?.[0] ?? /^\w+/.exec(last)?.[0] ?? '*'
 }
 

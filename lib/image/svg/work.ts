@@ -7,7 +7,7 @@ import { INHERITED, SHAPES } from './names.ts'
  * drawings of all kinds took 0.1 to 7 s. Whoever writes the file pushes against it: by
  * references to references, filters, or letters.
  */
-export const MAX_WORK = 100_000
+const MAX_WORK = 100_000
 
 /** References and elements inside each other. A file's author pushes against it. */
 const MAX_CHAIN = 600

@@ -12,7 +12,7 @@ export interface WorkerPoolOptions {
   program?: URL
   /** Milliseconds for a job, its inputs' arrival included. */
   deadlineMs?: number
-  /** Resident bytes of one worker, above which it is killed. Looked at 50 times a second while it works; where there is no /proc, never. */
+  /** Resident bytes of one worker, above which it is killed. Looked at 10 to 50 times a second while it works, the more often the nearer it is; where there is no /proc, never. */
   workerBytes?: number
   /** Resident bytes of all workers together, above which the biggest that works is killed. */
   totalBytes?: number

@@ -1,8 +1,12 @@
+import { statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
 import { headerFacts } from '../../../lib/image/originals.ts'
+import * as errors from '../../../lib/errors.ts'
 import type { Representation } from '../../../lib/representation.ts'
-import { drawn } from '../../helpers/images.ts'
+import { revisionOf } from '../../../lib/sources/stored-file.ts'
+import { drawn } from '../../helpers/pictures.ts'
 
 function representation (bytes: Buffer, more: Partial<Representation> = {}): Representation & { opens: () => number } {
   let opens = 0
@@ -16,7 +20,7 @@ function representation (bytes: Buffer, more: Partial<Representation> = {}): Rep
 }
 
 t.test('an original is looked into once, however many ask, and then known without waiting', async t => {
-  const original = representation(await (await drawn(40, 30)).png().toBuffer())
+  const original = representation(await drawn(40, 30).png().toBuffer())
   const [one, two] = await Promise.all([headerFacts(original), headerFacts(original)])
   t.match(one, { format: 'png', width: 40, height: 30, alpha: false })
   t.equal(two, one)
@@ -25,7 +29,7 @@ t.test('an original is looked into once, however many ask, and then known withou
 })
 
 t.test('bytes in memory are not opened; of streams no more than the head is read', async t => {
-  const bytes = await (await drawn(300, 300)).png({ compressionLevel: 0 }).toBuffer()
+  const bytes = await drawn(300, 300).png({ compressionLevel: 0 }).toBuffer()
   const kept = representation(bytes, { bytes })
   t.match(await headerFacts(kept), { format: 'png', width: 300 })
   t.equal(kept.opens(), 0)
@@ -46,11 +50,40 @@ t.test('what is no picture of an accepted kind is refused by what it is', async 
 })
 
 t.test('of a JPEG with large metadata more is read, until its size is known', async t => {
-  const plain = await (await drawn(300, 200)).jpeg().toBuffer()
+  const plain = await drawn(300, 200).jpeg().toBuffer()
   const segment = Buffer.alloc(65_000)
   segment.writeUInt16BE(0xFFED)
   segment.writeUInt16BE(64_998, 2)
   const original = representation(Buffer.concat([plain.subarray(0, 2), segment, segment, plain.subarray(2)]))
   t.match(await headerFacts(original), { format: 'jpeg', width: 300, height: 200 })
   t.equal(original.opens(), 2)
+})
+
+function storedAt (path: string): NonNullable<Representation['stored']> {
+  const stats = statSync(path, { bigint: true })
+  return { path, revision: revisionOf(stats), size: Number(stats.size), changed: Number(stats.ctimeMs) }
+}
+
+t.test('a file on disk is looked into by itself, and told where it changed since', async t => {
+  const path = join(t.testdir(), 'a.png')
+  const bytes = await drawn(300, 300).png({ compressionLevel: 0 }).toBuffer()
+  writeFileSync(path, bytes)
+  const stored = storedAt(path)
+  const original = representation(bytes, { stored })
+  t.match(await headerFacts(original), { format: 'png', width: 300 })
+  t.equal(original.opens(), 0, 'who serves files keeps no descriptor for it')
+  writeFileSync(path, bytes.subarray(0, 2000))
+  await t.rejects(Promise.resolve(headerFacts(representation(bytes, { stored }))), { name: 'RepresentationChanged' })
+})
+
+t.test('where no descriptor is left, who serves files makes room', async t => {
+  const bytes = await drawn(40, 30).png().toBuffer()
+  const failing = async (code: 'out-of-descriptors' | 'forbidden'): Promise<{ facts: unknown, opens: number }> => {
+    const openStored = async (): Promise<never> => { throw new errors.MediaError(code) }
+    const { headerFacts: factsOf } = await t.mockImport<typeof import('../../../lib/image/originals.ts')>('../../../lib/image/originals.ts', { '../../../lib/errors.ts': errors, '../../../lib/sources/stored-file.ts': { openStored, revisionOf } })
+    const original = representation(bytes, { stored: { path: '/x', revision: 'r', size: bytes.length, changed: 0 } })
+    return { facts: await Promise.resolve(factsOf(original)).catch((error: unknown) => error), opens: original.opens() }
+  }
+  t.match(await failing('out-of-descriptors'), { facts: { format: 'png', width: 40 }, opens: 1 })
+  t.match(await failing('forbidden'), { facts: { name: 'MediaError', code: 'forbidden' }, opens: 0 })
 })

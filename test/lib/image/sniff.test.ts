@@ -1,7 +1,8 @@
 import sharp, { type Sharp } from 'sharp'
 import t from 'tap'
 import { HEAD_BYTES, MAX_HEAD_BYTES, memoryNeed, pixelsOf, sniff, type HeaderFacts } from '../../../lib/image/sniff.ts'
-import { animation, cpuMs, drawn, noPictures, realBytes, realPictures } from '../../helpers/pictures.ts'
+import { animation, drawn, noPictures, realBytes, realPictures } from '../../helpers/pictures.ts'
+import { cpuMs } from '../../helpers/process.ts'
 
 function facts (bytes: Uint8Array): HeaderFacts {
   const found = sniff(bytes)
@@ -86,7 +87,8 @@ t.test('the size of an SVG comes from its lengths, else from its view box', t =>
   t.same(size('viewBox="0 0 320 200" height="100"'), [160, 100])
   t.same(size('width="100%" height="100%" viewBox="0 0 60 40"'), [60, 40])
   t.same(size('width="0.2" height="0.2"'), [1, 1])
-  for (const none of ['', 'width="100%"', 'viewBox="0 0 0 0"', 'viewBox="a b c d"', 'width="1e9" height="1e9"', 'width=5 height=5', 'width="5']) t.equal(size(none), undefined, none)
+  for (const none of ['', 'width="100%"', 'viewBox="0 0 0 0"', 'viewBox="a b c d"', 'width="1e9" height="1e9"', 'width=5 height=5', 'width="5',
+    'viewBox="0 0 1e309 1e309"', 'viewBox="0 0 1e309 1"', 'viewBox="0 0 1 Infinity"', 'viewBox="0 0 1e300 1e300"', 'viewBox="0 0 1e-300 1" width="9"', 'viewBox="0 0 1 1e-309" height="9"', 'width="999999999in" height="1"']) t.equal(size(none), undefined, none)
   t.end()
 })
 
@@ -125,6 +127,13 @@ t.test('brands and boxes of HEIF tell codec, size, turn and clip', t => {
   const clipped = facts(heif({ brand: 'avif', config: 'av1C', more: clip }))
   t.match(clipped, { width: 2, height: 1, codedPixels: 60_000 })
   t.equal(pixelsOf(clipped), 60_000, 'a clip hides no pixels from the limit')
+  const fractions = (...numbers: number[]): number[] => box('clap', numbers.flatMap(number => [number >>> 24, number >>> 16 & 255, number >>> 8 & 255, number & 255]))
+  for (const [name, numbers] of [['a fraction of nothing', [4, 0, 1, 1]], ['two of them', [0, 0, 0, 0]], ['less than a pixel', [1, 9, 1, 1]]] as const) {
+    const told = facts(heif({ brand: 'avif', config: 'av1C', more: fractions(...numbers, 0, 1, 0, 1) }))
+    t.match(told, { width: 300, height: 200 }, `${name} clips nothing`)
+    t.equal(pixelsOf(told), 60_000)
+  }
+  t.match(facts(heif({ brand: 'avif', config: 'av1C', more: fractions(4_294_967_295, 1, 50, 1, 0, 1, 0, 1) })), { width: 300, height: 50 }, 'a clip is no larger than the picture')
   t.match(facts(heif({ brand: 'avif', config: 'av1C', primary: 9 })), { width: 300, height: 200 }, 'without a primary item the largest counts')
   t.match(facts(heif({ brand: 'avif', config: 'av1C', wide: true })), { width: 300, height: 200 })
   t.match(facts(latin('\0\0\0\x14ftypavif\0\0\0\0mif1')), { format: 'avif', alpha: true })

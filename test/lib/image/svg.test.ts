@@ -3,7 +3,8 @@ import t, { type Test as Tap } from 'tap'
 import { MediaError } from '../../../lib/errors.ts'
 import { ssim } from '../../../lib/image/pipeline/ssim.ts'
 import { sanitiseSvg } from '../../../lib/image/svg.ts'
-import { cpuMs, drawn, noPictures, realBytes, realPictures } from '../../helpers/pictures.ts'
+import { drawn, noPictures, realBytes, realPictures } from '../../helpers/pictures.ts'
+import { cpuMs } from '../../helpers/process.ts'
 
 const XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
 const XLINK = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -167,6 +168,14 @@ t.test('references in a circle, and those that multiply, are refused', t => {
   const doubling = (one: (n: number) => string): string => svg(`<rect id="e0" width="1" height="1"/>${Array.from({ length: 30 }, (_, n) => one(n + 1)).join('')}`)
   refuses(t, doubling(n => `<g id="e${n}"><use href="#e${n - 1}"/><use href="#e${n - 1}"/></g>`), 'image-too-large', 'uses')
   refuses(t, doubling(n => `<pattern id="e${n}"><rect fill="url(#e${n - 1})"/><rect style="fill:url(#e${n - 1})"/></pattern>`), 'image-too-large', 'patterns')
+  for (const selector of ['.a%[class="a% .k"]', '.a%[class="a% #k"]', 'g>.a%[class="a% > .k"]', '.a%[class=\'a% ".k\']', '.a%[class="a% ].k"]']) {
+    const given = (n: number): string => `<style>${selector.replaceAll('%', `${n}`)}{fill:url(#e${n - 1})}</style>`
+    refuses(t, doubling(n => `${given(n)}<pattern id="e${n}"><g><rect class="a${n} .k"/><rect class="a${n} .k"/></g></pattern>`), 'image-too-large', `patterns that ${selector} gives`)
+  }
+  for (const selector of ['[class="a .k"]', '[class="a,.k"]', '[class="a , .k"]', 'rect+[class="a .k"]', '[class=\'a ".k\']']) {
+    refuses(t, svg(`<style>${selector}{fill:url(#p)}</style><pattern id="p"><rect/></pattern>`), 'broken-image', `any element may be one that ${selector} matches`)
+  }
+  t.match(inside('<style>.a[data-a="b .k"],rect[id="c"]{fill:url(#p)}</style><pattern id="p"><g class="k"/></pattern>'), '.a[data-a="b .k"],rect[id="c"]{fill:url(#p)}', 'one that says more is known by that')
   refuses(t, doubling(n => `<mask id="e${n}"><g mask="url(#e${n - 1})"/><g mask="url(#e${n - 1})"/></mask>`), 'image-too-large', 'masks')
   refuses(t, svg(`<marker id="m"><path d="M${'1 1 '.repeat(500)}"/></marker><path marker-mid="url(#m)" d="M${'1 1 '.repeat(20_000)}"/>`), 'image-too-large', 'markers')
   refuses(t, svg(`<pattern id="p">${'<rect/>'.repeat(1000)}</pattern><g fill="url(#p)">${'<rect/>'.repeat(1000)}</g>`), 'image-too-large', 'an inherited pattern')

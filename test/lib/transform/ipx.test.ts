@@ -4,6 +4,7 @@ import { formatIpx, MAX_MODIFIERS_LENGTH, parseIpx } from '../../../lib/transfor
 import { ipxModifiers } from '../../../lib/transform/grammars/ipx-modifiers.ts'
 import { parseQuery } from '../../../lib/transform/grammars/query.ts'
 import { canonical, transformText } from '../../../lib/transform/transform.ts'
+import { cpuClock } from '../../helpers/process.ts'
 import { randomValues, seeded } from '../../helpers/random-transforms.ts'
 
 const parse = (modifiers: string): ReturnType<typeof parseIpx>['asked'] => parseIpx(`${modifiers}/cat.jpg`).asked
@@ -125,9 +126,9 @@ t.test('whatever is sent is read or refused as 400, in time in proportion to its
     if (refusal(path) === 'accepted' || refusal(`s_3x2,${path}/x`) === 'accepted') read++
   }
   t.ok(read > 100 && read < 19_000, `${read} were read`)
-  const began = performance.now()
+  const took = cpuClock()
   for (const unit of ['a,', ',', '_', 'w_1,', '%', 's_1x', 'extend_1_', 'flip,', '/']) refusal(`${unit.repeat(Math.floor(MAX_MODIFIERS_LENGTH / unit.length))}/cat.jpg`)
   refusal('/'.repeat(1_000_000))
   refusal('w_1'.repeat(1_000_000))
-  t.ok(performance.now() - began < 1000, `${performance.now() - began} ms`)
+  t.ok(took() < 5000, `${Math.round(took())} ms of processor time`)
 })

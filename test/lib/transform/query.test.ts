@@ -3,6 +3,7 @@ import { MediaError } from '../../../lib/errors.ts'
 import { formatQuery, hasOperation, MAX_QUERY_LENGTH, parseQuery, type QueryPolicy } from '../../../lib/transform/grammars/query.ts'
 import type { OperationName } from '../../../lib/transform/operations.ts'
 import { canonical } from '../../../lib/transform/transform.ts'
+import { cpuClock } from '../../helpers/process.ts'
 import { randomValues, seeded } from '../../helpers/random-transforms.ts'
 
 const strict: QueryPolicy = { unknown: 'refuse', ignored: [] }
@@ -121,12 +122,12 @@ t.test('whatever is sent is read or refused as 400, never anything else', async 
 
 t.test('a hostile query takes time in proportion to its length', async t => {
   t.match(refusal('w'.repeat(MAX_QUERY_LENGTH + 1)), /^The query has 4097 characters, more than 4096$/)
-  const began = performance.now()
+  const took = cpuClock()
   for (const unit of ['a&', '&', '=', 'w=1&', '%', 'utm_&', 'ar=1:', '1,', 'x'.repeat(31) + '&']) {
     const search = unit.repeat(Math.floor(MAX_QUERY_LENGTH / unit.length))
     refusal(search, { unknown: 'refuse', ignored: ['utm_*'] })
     for (const name of ['txt', 'rect', 'ar', 'position', 'bg', 'w']) refusal(`${name}=${unit.repeat(Math.floor(4000 / unit.length)).replaceAll('&', '')}`)
     for (let i = 0; i < 5; i++) hasOperation(unit.repeat(8000))
   }
-  t.ok(performance.now() - began < 1500, `${performance.now() - began} ms`)
+  t.ok(took() < 5000, `${Math.round(took())} ms of processor time`)
 })

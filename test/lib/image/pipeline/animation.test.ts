@@ -1,10 +1,10 @@
 import sharp from 'sharp'
 import t from 'tap'
-import { difference, drawn, file, make, madeRaster, picture, pixel, raster, withoutPictures, type Asked, type Raster } from '../../../helpers/variant.ts'
+import { difference, file, madeRaster, make, picture, pixel, raster, rasterOf, withoutPictures, type Asked, type Raster } from '../../../helpers/variant.ts'
 
 const COUNT = 4
 /** A square that wanders, on another colour each time. */
-const frames = Array.from({ length: COUNT }, (_, index) => drawn(60, 40, (x, y) => x >= index * 10 && x < index * 10 + 10 && y < 10 ? [255, 255, 255] : [40 + 50 * index, 90, 200 - 50 * index]))
+const frames = Array.from({ length: COUNT }, (_, index) => rasterOf(60, 40, (x, y) => x >= index * 10 && x < index * 10 + 10 && y < 10 ? [255, 255, 255] : [40 + 50 * index, 90, 200 - 50 * index]))
 const animated = async (format: 'gif' | 'webp'): Promise<Buffer> => {
   const image = sharp(await Promise.all(frames.map(file)), { join: { animated: true } })
   const timing = { delay: [50, 100, 150, 200], loop: 3 }
@@ -27,7 +27,7 @@ t.test('count, delays and loop stay, from GIF and WebP to GIF and WebP', async t
 
 t.test('each frame is what the operation makes of it alone', async t => {
   const original = await animated('webp')
-  const mark = await file(drawn(8, 8, () => [255, 0, 0]))
+  const mark = await file(rasterOf(8, 8, () => [255, 0, 0]))
   const queries = ['w=30&h=30&fit=cover&position=left', 'rect=0,0,20,20', 'flip=h', 'flip=v', 'rot=90', 'rot=30&bg=fff', 'blur=2', 'median=5', 'sharp=40', 'con=30&invert', 'greyscale', 'w=60&h=60&fit=contain&bg=0f0', 'pad=5&bg=00f', 'radius=10', 'px=8', 'mark=logo', 'txt=o&txt-size=12', 'bri=20&blur=1&pad=3&mask=circle', 'zoom=2&fx=0&fy=0', 'tint=f00&dilate=2']
   for (const query of queries) {
     const asked: Asked = { mark, format: 'webp' }
@@ -40,7 +40,7 @@ t.test('each frame is what the operation makes of it alone', async t => {
 })
 
 t.test('what follows from seeing follows from the first frame', async t => {
-  const bordered = async (index: number): Promise<Buffer> => await file(drawn(80, 60, (x, y) => x >= 10 && x < 70 && y >= 10 && y < 50 ? pixel(frames[index] as Raster, x - 10, y - 10) : [0, 0, 0]))
+  const bordered = async (index: number): Promise<Buffer> => await file(rasterOf(80, 60, (x, y) => x >= 10 && x < 70 && y >= 10 && y < 50 ? pixel(frames[index] as Raster, x - 10, y - 10) : [0, 0, 0]))
   const original = await sharp([await bordered(0), await bordered(1)], { join: { animated: true } }).webp({ lossless: true }).toBuffer()
   const { facts, bytes } = await make(original, 'trim=auto&lossless', { format: 'webp' })
   t.match(facts, { width: 60, height: 40, frames: 2 })

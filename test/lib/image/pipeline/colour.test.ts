@@ -1,9 +1,9 @@
 import sharp from 'sharp'
 import t from 'tap'
 import { background, colourOf } from '../../../../lib/image/pipeline/colour.ts'
-import { difference, drawn, file, make, madeRaster, picture, pixel, raster, withoutPictures, type Raster } from '../../../helpers/variant.ts'
+import { difference, file, madeRaster, make, picture, pixel, raster, rasterOf, withoutPictures, type Raster } from '../../../helpers/variant.ts'
 
-const bars = drawn(80, 40, x => x < 20 ? [255, 0, 0] : x < 40 ? [0, 200, 0] : x < 60 ? [20, 20, 255] : [240, 240, 240])
+const bars = rasterOf(80, 40, x => x < 20 ? [255, 0, 0] : x < 40 ? [0, 200, 0] : x < 60 ? [20, 20, 255] : [240, 240, 240])
 
 /** Display P3's red in a file with its profile: more than sRGB can show. */
 const wide = async (deep = false): Promise<Buffer> => {
@@ -16,7 +16,7 @@ const profileOf = async (bytes: Buffer): Promise<string> => (await sharp(bytes).
 
 t.test('a wide picture becomes sRGB, and not dull: by itself, with pixels settled, and with sixteen bits', async t => {
   for (const original of [await wide(), await wide(true)]) {
-    for (const query of ['', 'px=2', 'bri=0.01', 'w=40']) {
+    for (const query of ['', 'px=2', 'bri=0.01', 'w=40', 'w=40&h=16&fit=cover&position=entropy', 'w=40&flip=v', 'w=40&gamma=2', 'w=40&meta=all']) {
       const { bytes } = await make(original, query)
       t.equal(await profileOf(bytes), '', query)
       const made = await raster(bytes)
@@ -39,7 +39,7 @@ t.test('Display P3 on request comes with its profile, whatever is done in betwee
 
 t.test('the colours of a wider profile than sRGB survive in Display P3', async t => {
   // Samples of pure red that a P3 profile gives another meaning.
-  const red = drawn(8, 8, () => [255, 0, 0])
+  const red = rasterOf(8, 8, () => [255, 0, 0])
   const profile = await sharp(await file(red)).withIccProfile('p3').png().toBuffer()
   const icc = (await sharp(profile).metadata()).icc as Buffer
   const samples = async (bytes: Buffer): Promise<Raster> => {
@@ -52,7 +52,7 @@ t.test('the colours of a wider profile than sRGB survive in Display P3', async t
   const renamed = Buffer.from(icc)
   renamed.write('X', renamed.indexOf('C', renamed.indexOf('s\0P\0')), 'latin1')
   t.ok(difference(await samples((await make(await withProfile(await file(red), renamed), 'cs=p3')).bytes), red) < 3, 'also by way of another profile')
-  t.ok(difference(await samples((await make(await withProfile(await file(red), renamed), 'cs=p3&invert&px=2')).bytes), drawn(8, 8, () => [0, 255, 255])) < 120)
+  t.ok(difference(await samples((await make(await withProfile(await file(red), renamed), 'cs=p3&invert&px=2')).bytes), rasterOf(8, 8, () => [0, 255, 255])) < 120)
 })
 
 /** A PNG with an ICC profile put in as it is. */
@@ -93,7 +93,7 @@ t.test('CMYK comes out in its colours, with and without an Adobe marker', async 
 })
 
 t.test('grey stays one channel, until colour is added', async t => {
-  const grey = await sharp(drawn(60, 40, x => [x * 4]).data, { raw: { width: 60, height: 40, channels: 1 } }).toColourspace('b-w').png().toBuffer()
+  const grey = await sharp(rasterOf(60, 40, x => [x * 4]).data, { raw: { width: 60, height: 40, channels: 1 } }).toColourspace('b-w').png().toBuffer()
   const channels = async (query: string, format: 'png' | 'jpeg' = 'png'): Promise<number | undefined> => (await sharp((await make(grey, query, { format })).bytes).metadata()).channels
   t.equal(await channels('w=30'), 1)
   t.equal(await channels('w=30', 'jpeg'), 1)
@@ -105,7 +105,7 @@ t.test('grey stays one channel, until colour is added', async t => {
 })
 
 t.test('alpha, palettes and sixteen bits are what they look like', async t => {
-  const clear = drawn(60, 40, x => [200, 40, 40, x * 4])
+  const clear = rasterOf(60, 40, x => [200, 40, 40, x * 4])
   t.ok(difference(await madeRaster(await file(clear), ''), clear) < 1)
   t.equal((await madeRaster(await file(clear), 'w=30')).channels, 4)
   const palette = await sharp(await file(bars)).png({ palette: true }).toBuffer()

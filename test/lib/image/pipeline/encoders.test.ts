@@ -100,7 +100,11 @@ t.test('an animated WebP of flat colours is smaller for the mixture of its frame
 })
 
 t.test('a size is made with lanczos3, or the kernel that is asked for', async t => {
-  t.same(resizeOptions(), { kernel: 'lanczos3', fastShrinkOnLoad: false })
-  t.equal(resizeOptions('cubic').kernel, 'cubic')
-  t.equal((await picture().resize({ ...resizeOptions('nearest'), width: 40 }).png().toBuffer({ resolveWithObject: true })).info.width, 40)
+  t.same(resizeOptions({ format: 'jpeg', shrink: 5 }, true), { kernel: 'lanczos3', fastShrinkOnLoad: false }, 'a quarter would leave 1.25')
+  t.same(resizeOptions({ format: 'webp', shrink: 7.2 }, true), { kernel: 'cubic', fastShrinkOnLoad: true }, 'a quarter leaves 1.8')
+  for (const shrink of [0.5, 1.5, 2.1, 4.2, 8.4]) t.equal(resizeOptions({ format: 'avif', shrink }, true).fastShrinkOnLoad, false, `${shrink}`)
+  for (const shrink of [3.6, 7, 14, 40]) t.equal(resizeOptions({ format: 'avif', shrink }, true).fastShrinkOnLoad, true, `${shrink}`)
+  t.equal(resizeOptions({ format: 'webp', shrink: 7 }, false).fastShrinkOnLoad, false)
+  t.equal(resizeOptions({ format: 'webp', shrink: 1, kernel: 'mitchell' }, false).kernel, 'mitchell')
+  t.equal((await picture().resize({ ...resizeOptions({ format: 'png', shrink: 4, kernel: 'nearest' }, false), width: 40 }).png().toBuffer({ resolveWithObject: true })).info.width, 40)
 })

@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import t from 'tap'
 import { operationNames, operations, type OperationName } from '../../../../lib/transform/operations.ts'
-import { difference, drawn, file, make, madeRaster, pixel, raster, type Asked, type Pixel, type Raster } from '../../../helpers/variant.ts'
+import { difference, file, madeRaster, make, pixel, raster, rasterOf, type Asked, type Pixel, type Raster } from '../../../helpers/variant.ts'
 
 /**
  * A golden for each operation: what its `example` makes of a drawn picture, told by properties
@@ -13,21 +13,21 @@ type Golden = (query: string, t: Asserts) => Promise<void>
 type Asserts = Pick<typeof t, 'ok' | 'equal' | 'same' | 'match' | 'notMatch' | 'rejects'>
 
 /** Lopsided, smooth, with edges: no turn, mirror or cut of it looks like another. */
-const scene = drawn(640, 480, (x, y) => [x / 640 * 255, y / 480 * 255, (Math.floor(x / 80) + Math.floor(y / 80)) % 2 === 0 ? 60 : 190])
+const scene = rasterOf(640, 480, (x, y) => [x / 640 * 255, y / 480 * 255, (Math.floor(x / 80) + Math.floor(y / 80)) % 2 === 0 ? 60 : 190])
 const scenePng = await file(scene)
-const flat = async (colour: Pixel, width = 320, height = 240): Promise<Buffer> => await file(drawn(width, height, () => colour))
-const ramp = drawn(256, 64, x => [x, x, x])
-const logo = await file(drawn(60, 40, () => [255, 0, 255]))
+const flat = async (colour: Pixel, width = 320, height = 240): Promise<Buffer> => await file(rasterOf(width, height, () => colour))
+const ramp = rasterOf(256, 64, x => [x, x, x])
+const logo = await file(rasterOf(60, 40, () => [255, 0, 255]))
 
 /** The mean of each square of four: half the size. */
-const half = (picture: Raster): Raster => drawn(picture.width / 2, picture.height / 2, (x, y) => {
+const half = (picture: Raster): Raster => rasterOf(picture.width / 2, picture.height / 2, (x, y) => {
   const [a = [], b = [], c = [], d = []] = [[0, 0], [1, 0], [0, 1], [1, 1]].map(([dx = 0, dy = 0]) => pixel(picture, 2 * x + dx, 2 * y + dy))
   return a.map((sample, channel) => (sample + (b[channel] ?? 0) + (c[channel] ?? 0) + (d[channel] ?? 0)) / 4)
 })
 /** A part of a picture in any size, its pixels weighed linearly. */
 const part = (picture: Raster, [left, top, width, height]: readonly [number, number, number, number], [w, h]: readonly [number, number]): Raster => {
   const steps = Math.max(1, Math.ceil(width / w))
-  return drawn(w, h, (x, y) => {
+  return rasterOf(w, h, (x, y) => {
     const sums = [0, 0, 0]
     for (let j = 0; j < steps; j++) for (let i = 0; i < steps; i++) {
       const sx = Math.min(picture.width - 1, Math.max(0, Math.floor(left + (x + (i + 0.5) / steps) * width / w)))
@@ -37,7 +37,7 @@ const part = (picture: Raster, [left, top, width, height]: readonly [number, num
     return sums
   })
 }
-const mapped = (picture: Raster, change: (sample: number) => number): Raster => drawn(picture.width, picture.height, (x, y) => pixel(picture, x, y).map(change))
+const mapped = (picture: Raster, change: (sample: number) => number): Raster => rasterOf(picture.width, picture.height, (x, y) => pixel(picture, x, y).map(change))
 const halfScene = half(scene)
 const near = (t: Asserts, one: Raster, other: Raster, most: number, about: string): void => {
   const mean = difference(one, other)
@@ -84,8 +84,8 @@ const words = async (query: string): Promise<{ box: ReturnType<typeof boxOf>, ma
 }
 const markBox = async (query: string): Promise<ReturnType<typeof boxOf>> => boxOf(await madeRaster(await flat([0, 90, 0]), query, marked), isLogo)
 const animation = async (): Promise<Buffer> => await sharp([await flat([255, 0, 0], 40, 30), await flat([0, 255, 0], 40, 30), await flat([0, 0, 255], 40, 30)], { join: { animated: true } }).gif({ delay: [50, 100, 150], loop: 3 }).toBuffer()
-const square = drawn(320, 240, (x, y) => x >= 100 && x < 120 && y >= 100 && y < 120 ? [255, 255, 255] : [0, 0, 0])
-const reds = async (side: number): Promise<Buffer> => await file(drawn(600, 200, (x, y) => Math.hypot(x - 520, y - 100) < side ? [230, 20, 20] : [100, 104, 100]))
+const square = rasterOf(320, 240, (x, y) => x >= 100 && x < 120 && y >= 100 && y < 120 ? [255, 255, 255] : [0, 0, 0])
+const reds = async (side: number): Promise<Buffer> => await file(rasterOf(600, 200, (x, y) => Math.hypot(x - 520, y - 100) < side ? [230, 20, 20] : [100, 104, 100]))
 const alphaOf = (picture: Raster): number => mean(picture, samples => samples[3] ?? 255) * picture.width * picture.height / 255
 
 const goldens: { readonly [N in OperationName]: Golden } = {
@@ -102,25 +102,25 @@ const goldens: { readonly [N in OperationName]: Golden } = {
     const lying = await sharp(scenePng).withMetadata({ orientation: 6 }).jpeg().toBuffer()
     t.equal(sizeOf(await madeRaster(lying, '')), '480x640')
     near(t, await madeRaster(lying, query), scene, 4, 'left as stored')
-    near(t, await madeRaster(scenePng, 'orient=3'), drawn(640, 480, (x, y) => pixel(scene, 639 - x, 479 - y)), 0, 'as if it had this one')
+    near(t, await madeRaster(scenePng, 'orient=3'), rasterOf(640, 480, (x, y) => pixel(scene, 639 - x, 479 - y)), 0, 'as if it had this one')
   },
   async rot (query, t) {
-    near(t, await madeRaster(scenePng, query), drawn(480, 640, (x, y) => pixel(scene, y, 479 - x)), 0, 'clockwise')
+    near(t, await madeRaster(scenePng, query), rasterOf(480, 640, (x, y) => pixel(scene, y, 479 - x)), 0, 'clockwise')
     const tilted = await madeRaster(scenePng, 'rot=45&bg=ff0000')
     t.ok(Math.abs(tilted.width - 792) <= 1 && tilted.height === tilted.width, 'the box around it')
     t.ok(isRed(pixel(tilted, 3, 3)))
-    near(t, drawn(1, 1, () => pixel(tilted, 396, 424)), drawn(1, 1, () => pixel(scene, 340, 260)), 3, 'below the middle what was to its lower right')
-    near(t, drawn(1, 1, () => pixel(tilted, 396 + 127, 396 + 156)), drawn(1, 1, () => pixel(scene, 520, 260)), 4, 'clockwise too')
+    near(t, rasterOf(1, 1, () => pixel(tilted, 396, 424)), rasterOf(1, 1, () => pixel(scene, 340, 260)), 3, 'below the middle what was to its lower right')
+    near(t, rasterOf(1, 1, () => pixel(tilted, 396 + 127, 396 + 156)), rasterOf(1, 1, () => pixel(scene, 520, 260)), 4, 'clockwise too')
     t.equal(sizeOf(await madeRaster(scenePng, 'rot=45&w=100&flip=h')), '100x100')
     t.equal(pixel(await madeRaster(scenePng, 'rot=30'), 1, 1)[3], 0, 'free corners are transparent')
     t.ok(luma(pixel(await madeRaster(scenePng, 'rot=30', { format: 'jpeg' }), 1, 1)) > 250, 'or white')
   },
   async flip (query, t) {
-    near(t, await madeRaster(scenePng, query), drawn(640, 480, (x, y) => pixel(scene, 639 - x, y)), 0, 'left to right')
-    near(t, await madeRaster(scenePng, 'flip=v&rot=90'), drawn(480, 640, (x, y) => pixel(scene, 639 - y, 479 - x)), 0, 'after the rotation')
+    near(t, await madeRaster(scenePng, query), rasterOf(640, 480, (x, y) => pixel(scene, 639 - x, y)), 0, 'left to right')
+    near(t, await madeRaster(scenePng, 'flip=v&rot=90'), rasterOf(480, 640, (x, y) => pixel(scene, 639 - y, 479 - x)), 0, 'after the rotation')
   },
   async trim (query, t) {
-    const bordered = await file(drawn(740, 600, (x, y) => x >= 40 && x < 680 && y >= 60 && y < 540 ? pixel(scene, x - 40, y - 60) : [255, 255, 255]))
+    const bordered = await file(rasterOf(740, 600, (x, y) => x >= 40 && x < 680 && y >= 60 && y < 540 ? pixel(scene, x - 40, y - 60) : [255, 255, 255]))
     near(t, await madeRaster(bordered, query), scene, 0, 'the border is gone')
     t.equal(sizeOf(await madeRaster(await flat([9, 9, 9], 50, 40), query)), '50x40', 'one colour alone stays')
     t.equal(sizeOf(await madeRaster(await flat([9, 9, 9], 2, 40), query)), '2x40')
@@ -130,7 +130,7 @@ const goldens: { readonly [N in OperationName]: Golden } = {
     near(t, await madeRaster(scenePng, query), part(scene, [160, 120, 320, 240], [320, 240]), 0, 'in fractions')
     near(t, await madeRaster(scenePng, 'rect=10,20,30,40'), part(scene, [10, 20, 30, 40], [30, 40]), 0, 'in pixels')
     near(t, await madeRaster(scenePng, `${query}&w=80`), part(scene, [160, 120, 320, 240], [80, 60]), 3, 'scaled')
-    const lying = await sharp(await file(drawn(480, 640, (x, y) => pixel(scene, y, 479 - x)))).withMetadata({ orientation: 8 }).png().toBuffer()
+    const lying = await sharp(await file(rasterOf(480, 640, (x, y) => pixel(scene, y, 479 - x)))).withMetadata({ orientation: 8 }).png().toBuffer()
     near(t, await madeRaster(lying, 'rect=10,20,30,40'), part(scene, [10, 20, 30, 40], [30, 40]), 0, 'of the upright picture')
   },
   async w (query, t) {
@@ -149,7 +149,7 @@ const goldens: { readonly [N in OperationName]: Golden } = {
     t.same([sizeOf(contained), pixel(contained, 5, 5)[3], pixel(contained, 5, 160)[3]], ['320x320', 0, 255])
     const padded = await madeRaster(scenePng, 'w=320&h=320&fit=pad')
     t.same(pixel(padded, 5, 5).slice(0, 3), [255, 255, 255])
-    near(t, drawn(320, 240, (x, y) => pixel(padded, x, y + 40).slice(0, 3)), halfScene, 2, 'pad keeps the picture')
+    near(t, rasterOf(320, 240, (x, y) => pixel(padded, x, y + 40).slice(0, 3)), halfScene, 2, 'pad keeps the picture')
   },
   async enlarge (query, t) {
     t.equal(sizeOf(await madeRaster(await file(half(halfScene)), query)), '160x100')
@@ -167,7 +167,7 @@ const goldens: { readonly [N in OperationName]: Golden } = {
     near(t, await madeRaster(scenePng, query), part(scene, [0, 0, 480, 480], [200, 200]), 4, 'as far left as there is picture')
   },
   async fy (query, t) {
-    const tall = drawn(480, 640, (x, y) => pixel(scene, y, x))
+    const tall = rasterOf(480, 640, (x, y) => pixel(scene, y, x))
     near(t, await madeRaster(await file(tall), query), part(tall, [0, 160, 480, 480], [200, 200]), 4, 'as far down')
   },
   async zoom (query, t) {
@@ -182,27 +182,27 @@ const goldens: { readonly [N in OperationName]: Golden } = {
     t.ok(Array.from({ length: 320 * 240 }, (_, at) => made.data.subarray(at * 3, at * 3 + 3).join()).every(colour => colours.has(colour)), 'each pixel is one of the original')
   },
   async gamma (query, t) {
-    const stripes = await file(drawn(640, 480, (_x, y) => y % 2 === 0 ? [255, 255, 255] : [0, 0, 0]))
+    const stripes = await file(rasterOf(640, 480, (_x, y) => y % 2 === 0 ? [255, 255, 255] : [0, 0, 0]))
     const [plain, linear] = [mean(await madeRaster(stripes, 'w=320'), luma), mean(await madeRaster(stripes, query), luma)]
     t.ok(Math.abs(plain - 127.5) < 3 && Math.abs(linear - 255 * 0.5 ** (1 / 2.2)) < 4, `half of the light is ${linear.toFixed(0)}, not ${plain.toFixed(0)}`)
   },
   async median (query, t) {
-    const specks = await file(drawn(320, 240, (x, y) => x % 9 === 4 && y % 7 === 3 ? [255, 255, 255] : [128, 128, 128]))
-    near(t, await madeRaster(specks, query), drawn(320, 240, () => [128, 128, 128]), 0, 'specks are gone')
+    const specks = await file(rasterOf(320, 240, (x, y) => x % 9 === 4 && y % 7 === 3 ? [255, 255, 255] : [128, 128, 128]))
+    near(t, await madeRaster(specks, query), rasterOf(320, 240, () => [128, 128, 128]), 0, 'specks are gone')
   },
   async blur (query, t) {
-    const edge = await file(drawn(320, 240, x => x < 160 ? [0, 0, 0] : [255, 255, 255]))
+    const edge = await file(rasterOf(320, 240, x => x < 160 ? [0, 0, 0] : [255, 255, 255]))
     const weights = Array.from({ length: 41 }, (_, at) => Math.exp(-((at - 20) ** 2) / 50))
     const total = weights.reduce((sum, weight) => sum + weight, 0)
     const profile = Array.from({ length: 320 }, (_, x) => weights.reduce((sum, weight, at) => sum + (Math.min(319, Math.max(0, x + at - 20)) < 160 ? 0 : 255 * weight / total), 0))
-    near(t, await madeRaster(edge, query), drawn(320, 240, x => [0, 1, 2].map(() => profile[x] ?? 0)), 1, 'a Gaussian')
+    near(t, await madeRaster(edge, query), rasterOf(320, 240, x => [0, 1, 2].map(() => profile[x] ?? 0)), 1, 'a Gaussian')
   },
   async sharp (query, t) {
-    const edge = await file(drawn(320, 240, x => [0, 1, 2].map(() => 80 + 80 / (1 + Math.exp((160 - x) / 0.7)))))
+    const edge = await file(rasterOf(320, 240, x => [0, 1, 2].map(() => 80 + 80 / (1 + Math.exp((160 - x) / 0.7)))))
     const [before, after] = [await raster(edge), await madeRaster(edge, query)]
     const step = (picture: Raster): number => luma(pixel(picture, 161, 100)) - luma(pixel(picture, 159, 100))
     t.ok(step(after) > 1.15 * step(before), `an edge of ${step(before).toFixed(0)} becomes one of ${step(after).toFixed(0)}`)
-    near(t, drawn(60, 20, (x, y) => pixel(after, x, y)), drawn(60, 20, (x, y) => pixel(before, x, y)), 1, 'even parts stay')
+    near(t, rasterOf(60, 20, (x, y) => pixel(after, x, y)), rasterOf(60, 20, (x, y) => pixel(before, x, y)), 1, 'even parts stay')
     t.ok(step(await madeRaster(edge, 'sharp=2,1,3')) > 1.15 * step(before))
   },
   async bri (query, t) {
@@ -233,7 +233,7 @@ const goldens: { readonly [N in OperationName]: Golden } = {
     const { bytes } = await make(scenePng, query)
     t.equal((await sharp(bytes).metadata()).channels, 1)
     const linear = (sample: number): number => sample <= 10.31 ? sample / 255 / 12.92 : ((sample / 255 + 0.055) / 1.055) ** 2.4
-    const grey = drawn(320, 240, (x, y) => [greyOf(116 * Math.cbrt(Math.max(0.0089, luma(pixel(halfScene, x, y).map(linear)))) - 16)])
+    const grey = rasterOf(320, 240, (x, y) => [greyOf(116 * Math.cbrt(Math.max(0.0089, luma(pixel(halfScene, x, y).map(linear)))) - 16)])
     near(t, await raster(bytes), grey, 6, 'by luminance')
   },
   async tint (query, t) {
@@ -258,7 +258,7 @@ const goldens: { readonly [N in OperationName]: Golden } = {
     near(t, await madeRaster(await file(ramp), 'con=50&linear=1,20'), mapped(ramp, sample => Math.min(255, Math.max(0, 1.5 * sample - 64)) + 20), 1, 'after the contrast, not in its place')
   },
   async clahe (query, t) {
-    const faint = await file(drawn(320, 240, (x, y) => [0, 1, 2].map(() => 100 + 6 * Math.sin(x / 9) + 6 * Math.cos(y / 7))))
+    const faint = await file(rasterOf(320, 240, (x, y) => [0, 1, 2].map(() => 100 + 6 * Math.sin(x / 9) + 6 * Math.cos(y / 7))))
     const spread = (picture: Raster): number => {
       const middle = mean(picture, luma)
       return mean(picture, pixel => Math.abs(luma(pixel) - middle))
@@ -273,18 +273,18 @@ const goldens: { readonly [N in OperationName]: Golden } = {
     t.match(boxOf(await madeRaster(await file(square), query), pixel => luma(pixel) > 128), { left: 97, right: 122, top: 97, bottom: 122 })
   },
   async unflatten (query, t) {
-    const made = await madeRaster(await file(drawn(320, 240, x => x < 160 ? [255, 255, 255] : [200, 30, 40])), query)
+    const made = await madeRaster(await file(rasterOf(320, 240, x => x < 160 ? [255, 255, 255] : [200, 30, 40])), query)
     t.same([pixel(made, 20, 20)[3], pixel(made, 300, 20)], [0, [200, 30, 40, 255]])
   },
   async px (query, t) {
     const made = await madeRaster(scenePng, query)
-    near(t, made, drawn(320, 240, (x, y) => {
+    near(t, made, rasterOf(320, 240, (x, y) => {
       const [left, top] = [x - x % 12, y - y % 12]
       const cell = part(halfScene, [left, top, Math.min(12, 320 - left), Math.min(12, 240 - top)], [1, 1])
       return pixel(cell, 0, 0)
     }), 2, 'the mean of each square')
     t.same(pixel(made, 12, 12), pixel(made, 23, 23))
-    const clear = await file(drawn(4, 4, x => x < 2 ? [255, 0, 0, 255] : [0, 255, 0, 0]))
+    const clear = await file(rasterOf(4, 4, x => x < 2 ? [255, 0, 0, 255] : [0, 255, 0, 0]))
     t.same(pixel(await madeRaster(clear, 'px=4'), 0, 0), [255, 0, 0, 128], 'what cannot be seen does not colour')
     t.same(pixel(await madeRaster(clear, 'px=2'), 3, 3), [0, 0, 0, 0])
   },
@@ -306,7 +306,7 @@ const goldens: { readonly [N in OperationName]: Golden } = {
   async pad (query, t) {
     const made = await madeRaster(scenePng, query)
     t.same([sizeOf(made), pixel(made, 0, 0), pixel(made, 19, 279)], ['360x280', [255, 136, 0], [255, 136, 0]])
-    near(t, drawn(320, 240, (x, y) => pixel(made, x + 20, y + 20)), halfScene, 2, 'the picture within')
+    near(t, rasterOf(320, 240, (x, y) => pixel(made, x + 20, y + 20)), halfScene, 2, 'the picture within')
     const sided = await madeRaster(scenePng, 'w=320&pad=1,2,3,4')
     t.same([sizeOf(sided), pixel(sided, 3, 1)[3], pixel(sided, 4, 1)[3]], ['326x244', 0, 255])
     t.equal(sizeOf(await madeRaster(scenePng, 'w=320&h=320&fit=contain&pad=10&radius=9&px=4&txt=x&blur=1')), '340x340', 'with all that comes before and after')
@@ -314,11 +314,11 @@ const goldens: { readonly [N in OperationName]: Golden } = {
   async bg (query, t) {
     const made = await madeRaster(scenePng, query)
     t.same([pixel(made, 4, 4), made.channels], [[0x22, 0x33, 0x44], 3])
-    const clear = await file(drawn(20, 20, () => [255, 255, 255, 128]))
-    near(t, await madeRaster(clear, 'bg=000'), drawn(20, 20, () => [128, 128, 128]), 1, 'behind transparency')
-    near(t, await madeRaster(clear, 'bg=000&invert'), drawn(20, 20, () => [0, 0, 0]), 1, 'not changed with the picture')
-    near(t, await madeRaster(clear, 'invert', { format: 'jpeg' }), drawn(20, 20, () => [127, 127, 127]), 2, 'white where there is no transparency')
-    near(t, await madeRaster(clear, 'bg=00000000', { format: 'jpeg' }), drawn(20, 20, () => [255, 255, 255]), 1, 'on white, as nothing is behind')
+    const clear = await file(rasterOf(20, 20, () => [255, 255, 255, 128]))
+    near(t, await madeRaster(clear, 'bg=000'), rasterOf(20, 20, () => [128, 128, 128]), 1, 'behind transparency')
+    near(t, await madeRaster(clear, 'bg=000&invert'), rasterOf(20, 20, () => [0, 0, 0]), 1, 'not changed with the picture')
+    near(t, await madeRaster(clear, 'invert', { format: 'jpeg' }), rasterOf(20, 20, () => [127, 127, 127]), 2, 'white where there is no transparency')
+    near(t, await madeRaster(clear, 'bg=00000000', { format: 'jpeg' }), rasterOf(20, 20, () => [255, 255, 255]), 1, 'on white, as nothing is behind')
     t.equal(pixel(await madeRaster(clear, 'bg=00000000'), 3, 3)[3], 128)
   },
   async mark (query, t) {
@@ -333,7 +333,7 @@ const goldens: { readonly [N in OperationName]: Golden } = {
   },
   async 'mark-alpha' (query, t) {
     const made = await madeRaster(await flat([0, 90, 0]), query, marked)
-    near(t, drawn(1, 1, () => pixel(made, 280, 210)), drawn(1, 1, () => [128, 45, 128]), 2, 'half of each')
+    near(t, rasterOf(1, 1, () => pixel(made, 280, 210)), rasterOf(1, 1, () => [128, 45, 128]), 2, 'half of each')
   },
   async 'mark-scale' (query, t) {
     t.match(await markBox(query), { left: 150, right: 309 })
@@ -383,11 +383,11 @@ const goldens: { readonly [N in OperationName]: Golden } = {
     t.equal(low.facts.quality, undefined, 'only what was found is told')
   },
   async lossless (query, t) {
-    const busy = await file(drawn(320, 240, (x, y) => [x * 7 % 256, y * 11 % 256, x * y % 256]))
+    const busy = await file(rasterOf(320, 240, (x, y) => [x * 7 % 256, y * 11 % 256, x * y % 256]))
     near(t, await madeRaster(busy, query, { format: 'webp' }), await raster(busy), 0, 'each pixel as it was')
   },
   async effort (query, t) {
-    const busy = await file(drawn(320, 240, (x, y) => [x * y % 256, (x * x + y) % 256, 128 + 100 * Math.sin(x * y / 900)]))
+    const busy = await file(rasterOf(320, 240, (x, y) => [x * y % 256, (x * x + y) % 256, 128 + 100 * Math.sin(x * y / 900)]))
     t.ok((await make(busy, query, { format: 'webp' })).bytes.length < (await make(busy, 'effort=0', { format: 'webp' })).bytes.length)
   },
   async progressive (query, t) {

@@ -1,20 +1,20 @@
 import sharp from 'sharp'
 import t from 'tap'
-import { difference, drawn, file, make, madeRaster, picture, pixel, raster, withoutPictures, type Raster } from '../../../helpers/variant.ts'
+import { difference, file, madeRaster, make, picture, pixel, raster, rasterOf, withoutPictures, type Raster } from '../../../helpers/variant.ts'
 
 /** Lopsided, so that no turn of it is another. */
-const upright = drawn(120, 80, (x, y) => [x * 2, y * 3, x > 90 && y < 20 ? 255 : 40])
+const upright = rasterOf(120, 80, (x, y) => [x * 2, y * 3, x > 90 && y < 20 ? 255 : 40])
 
 /** What a camera that was held so stores, by EXIF orientation. */
 const stored: ReadonlyArray<(picture: Raster) => Raster> = [
   picture => picture,
-  ({ width, height, ...rest }) => drawn(width, height, (x, y) => pixel({ width, height, ...rest }, width - 1 - x, y)),
-  ({ width, height, ...rest }) => drawn(width, height, (x, y) => pixel({ width, height, ...rest }, width - 1 - x, height - 1 - y)),
-  ({ width, height, ...rest }) => drawn(width, height, (x, y) => pixel({ width, height, ...rest }, x, height - 1 - y)),
-  ({ width, height, ...rest }) => drawn(height, width, (x, y) => pixel({ width, height, ...rest }, y, x)),
-  ({ width, height, ...rest }) => drawn(height, width, (x, y) => pixel({ width, height, ...rest }, width - 1 - y, x)),
-  ({ width, height, ...rest }) => drawn(height, width, (x, y) => pixel({ width, height, ...rest }, width - 1 - y, height - 1 - x)),
-  ({ width, height, ...rest }) => drawn(height, width, (x, y) => pixel({ width, height, ...rest }, y, height - 1 - x))
+  ({ width, height, ...rest }) => rasterOf(width, height, (x, y) => pixel({ width, height, ...rest }, width - 1 - x, y)),
+  ({ width, height, ...rest }) => rasterOf(width, height, (x, y) => pixel({ width, height, ...rest }, width - 1 - x, height - 1 - y)),
+  ({ width, height, ...rest }) => rasterOf(width, height, (x, y) => pixel({ width, height, ...rest }, x, height - 1 - y)),
+  ({ width, height, ...rest }) => rasterOf(height, width, (x, y) => pixel({ width, height, ...rest }, y, x)),
+  ({ width, height, ...rest }) => rasterOf(height, width, (x, y) => pixel({ width, height, ...rest }, width - 1 - y, x)),
+  ({ width, height, ...rest }) => rasterOf(height, width, (x, y) => pixel({ width, height, ...rest }, width - 1 - y, height - 1 - x)),
+  ({ width, height, ...rest }) => rasterOf(height, width, (x, y) => pixel({ width, height, ...rest }, y, height - 1 - x))
 ]
 
 const lying = async (orientation: number, format: 'png' | 'webp' | 'tiff' | 'jpeg', exif = {}): Promise<Buffer> => {
@@ -28,7 +28,7 @@ t.test('each of the eight orientations comes out upright', async t => {
     for (let orientation = 1; orientation <= 8; orientation++) {
       const original = await lying(orientation, format)
       t.ok(difference(await madeRaster(original, ''), upright) < 4, `${format} ${orientation}`)
-      t.ok(difference(await madeRaster(original, 'rect=80,0,40,30'), drawn(40, 30, (x, y) => pixel(upright, x + 80, y))) < 4, `${format} ${orientation}, a part`)
+      t.ok(difference(await madeRaster(original, 'rect=80,0,40,30'), rasterOf(40, 30, (x, y) => pixel(upright, x + 80, y))) < 4, `${format} ${orientation}, a part`)
       t.ok(difference(await madeRaster(original, 'w=40&h=40&fit=cover&position=right'), await madeRaster(await file(upright), 'w=40&h=40&fit=cover&position=right')) < 6, `${format} ${orientation}, cut`)
     }
   }
@@ -58,7 +58,7 @@ t.test('a variant has no orientation of its own, whatever metadata it keeps', as
 })
 
 t.test('metadata that are kept do not change how parts are found', async t => {
-  const part = drawn(40, 30, (x, y) => pixel(upright, x + 80, y))
+  const part = rasterOf(40, 30, (x, y) => pixel(upright, x + 80, y))
   t.ok(difference(await madeRaster(await lying(6, 'jpeg'), 'meta=all&rect=80,0,40,30'), part) < 4)
   t.ok(difference(await madeRaster(await lying(6, 'jpeg'), 'meta=all&orient=none'), (stored[5] as (picture: Raster) => Raster)(upright)) < 4)
 })

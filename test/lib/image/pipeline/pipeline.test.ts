@@ -8,9 +8,10 @@ import { engineFault } from '../../../../lib/image/pipeline/engine-faults.ts'
 import { copyrightOf } from '../../../../lib/image/pipeline/metadata.ts'
 import { runJob } from '../../../../lib/image/pipeline/pipeline.ts'
 import { gif, jpeg, png, tiff } from '../../../helpers/bombs.ts'
-import { difference, drawn, file, input, limits, make, madeRaster, picture, pictureAt, pixel, raster, withoutPictures, type Asked } from '../../../helpers/variant.ts'
+import { cpuClock } from '../../../helpers/process.ts'
+import { difference, file, input, limits, madeRaster, make, picture, pictureAt, pixel, raster, rasterOf, withoutPictures, type Asked } from '../../../helpers/variant.ts'
 
-const scene = drawn(400, 300, (x, y) => [x / 400 * 255, y / 300 * 255, (x * y) % 200])
+const scene = rasterOf(400, 300, (x, y) => [x / 400 * 255, y / 300 * 255, (x * y) % 200])
 const scenePng = await file(scene)
 const svg = (content: string, size = 'width="10" height="10"'): Buffer => Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" ${size} viewBox="0 0 10 10">${content}</svg>`)
 const refusal = async (original: Buffer, query = 'w=20', asked: Asked = {}): Promise<{ code?: string, detail?: string | undefined }> => {
@@ -64,7 +65,7 @@ t.test('what is no image, or none that is accepted, is refused by name', async t
 })
 
 t.test('a side that nobody asked for is bounded, not refused', async t => {
-  const tall = await file(drawn(4, 3000, (x, y) => [x * 60, y / 12, 0]))
+  const tall = await file(rasterOf(4, 3000, (x, y) => [x * 60, y / 12, 0]))
   const size = async (query: string, limits: object): Promise<object> => {
     const { width, height } = await sharp((await make(tall, query, { format: 'png', limits })).bytes).metadata()
     return { width, height }
@@ -79,11 +80,11 @@ t.test('a side that nobody asked for is bounded, not refused', async t => {
 
 t.test('limits are kept before anything is decoded, and named', async t => {
   const bomb = png({ width: 30_000, height: 30_000 })
-  const before = performance.now()
+  const took = cpuClock()
   t.match(await refusal(bomb), { code: 'image-too-large', detail: /900000000 .*inputPixels.*50000000/ })
   t.match(await refusal(jpeg({ width: 60_000, height: 60_000 })), { code: 'image-too-large', detail: /inputPixels/ })
-  t.ok(performance.now() - before < 1000)
-  const thin = await file(drawn(1, 2000, () => [1, 2, 3]))
+  t.ok(took() < 3000, `${Math.round(took())} ms of processor time`)
+  const thin = await file(rasterOf(1, 2000, () => [1, 2, 3]))
   t.match(await refusal(thin, 'w=8000&enlarge'), { code: 'image-too-large', detail: /8000 × 16000000 .*dimension/ })
   t.match(await refusal(scenePng, 'w=5000&h=5001&fit=fill'), { code: 'image-too-large', detail: /outputPixels.*25000000/ })
   t.match(await refusal(scenePng, 'rot=45', { limits: { inputPixels: 130_000 } }), { code: 'image-too-large', detail: /inputPixels/ }, 'what a rotation needs counts')
@@ -93,11 +94,11 @@ t.test('limits are kept before anything is decoded, and named', async t => {
 })
 
 t.test('many frames and pages cost no more than one', async t => {
-  const before = performance.now()
+  const took = cpuClock()
   t.match(await refusal(gif({ width: 1000, height: 1000, frames: 100_000 }), 'w=20', { format: 'gif' }), { code: 'image-too-large', detail: /100000 frames/ })
   t.match((await make(gif({ width: 100, height: 100, frames: 100_000 }), 'w=20')).facts, { width: 20, height: 20 })
   t.match((await make(tiff({ width: 8, height: 8, pages: 20_000 }), '')).facts, { width: 8, height: 8 })
-  t.ok(performance.now() - before < 4000, `${performance.now() - before} ms`)
+  t.ok(took() < 12_000, `${Math.round(took())} ms of processor time`)
 })
 
 t.test('what is broken is refused in words that tell nothing of the machine', async t => {
@@ -113,7 +114,7 @@ t.test('what is broken is refused in words that tell nothing of the machine', as
 t.test('a JPEG that ends too early is shown as far as it goes, if that is most of it', async t => {
   const photo = await sharp(scenePng).jpeg({ progressive: false }).toBuffer()
   const shown = await madeRaster(photo.subarray(0, photo.length * 0.8), '')
-  t.ok(difference(drawn(400, 150, (x, y) => pixel(shown, x, y)), drawn(400, 150, (x, y) => pixel(scene, x, y))) < 20, 'the upper half is there')
+  t.ok(difference(rasterOf(400, 150, (x, y) => pixel(shown, x, y)), rasterOf(400, 150, (x, y) => pixel(scene, x, y))) < 20, 'the upper half is there')
   t.match(await refusal(photo.subarray(0, photo.length * 0.2)), { code: 'broken-image', detail: /most of it is missing/ })
 })
 
@@ -155,6 +156,9 @@ t.test('authorship is found in EXIF of either byte order, and nothing in what is
   const big = Buffer.from('MM\0*\0\0\0\x08\0\x01\x82\x98\0\x02\0\0\0\x04Ada\0\0\0\0\0', 'latin1')
   t.same(copyrightOf(big), { IFD0: { Copyright: 'Ada' } })
   t.equal(copyrightOf(undefined), undefined)
+  const long = (bytes: number): Buffer => Buffer.concat([Buffer.from('MM\0*\0\0\0\x08\0\x01\x82\x98\0\x02', 'latin1'), Buffer.from([0, 0, bytes >> 8, bytes & 255, 0, 0, 0, 26, 0, 0, 0, 0]), Buffer.alloc(bytes, 'a')])
+  t.same(copyrightOf(long(1024)), { IFD0: { Copyright: 'a'.repeat(1024) } })
+  t.equal(copyrightOf(long(1025)), undefined, 'kept as a whole or not at all')
   for (let length = 0; length < exif.length; length++) t.doesNotThrow(() => copyrightOf(exif.subarray(0, length)))
   for (let seed = 0; seed < 500; seed++) {
     const noise = Buffer.from(exif)
@@ -166,7 +170,7 @@ t.test('authorship is found in EXIF of either byte order, and nothing in what is
 
 t.test('sides of one pixel and extreme shapes come through every operation of size', async t => {
   for (const [width, height] of [[1, 1], [1, 300], [300, 1], [2, 2]] as const) {
-    const original = await file(drawn(width, height, () => [200, 100, 50]))
+    const original = await file(rasterOf(width, height, () => [200, 100, 50]))
     for (const query of ['', 'w=40', 'w=40&h=9&fit=cover', 'w=40&h=9&fit=contain&bg=fff', 'ar=0.01', 'ar=100', 'zoom=10', 'rect=0.9,0.9,0.1,0.1', 'w=9&h=9&fit=cover&position=attention', 'trim=auto', 'rot=33', 'rot=90&flip=h', 'px=7&radius=5', 'txt=x', 'blur=50', 'median=9', 'clahe=50']) {
       const made = await madeRaster(original, query)
       t.ok(made.width >= 1 && made.height >= 1, `${width}x${height} ${query}`)

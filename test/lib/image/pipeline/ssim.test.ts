@@ -1,7 +1,8 @@
 import sharp from 'sharp'
 import t from 'tap'
 import { ssim } from '../../../../lib/image/pipeline/ssim.ts'
-import { cpuMs, drawn } from '../../../helpers/pictures.ts'
+import { drawn } from '../../../helpers/pictures.ts'
+import { cpuMs } from '../../../helpers/process.ts'
 
 t.test('a picture is like itself', async t => {
   const luma = await drawn(100, 70).toColourspace('b-w').raw().toBuffer()

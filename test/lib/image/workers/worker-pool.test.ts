@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { FailureCode } from '../../../../lib/errors.ts'
 import { WorkerPool } from '../../../../lib/image/workers/worker-pool.ts'
-import type { WorkerEvent, WorkerPoolOptions } from '../../../../lib/image/workers/worker-options.ts'
+import { workerEnv, type WorkerEvent, type WorkerPoolOptions } from '../../../../lib/image/workers/worker-options.ts'
 import { revisionOf, type StoredFile } from '../../../../lib/sources/stored-file.ts'
 import { eventually } from '../../../helpers/process.ts'
 import { pretend } from './programs/pretend.ts'
@@ -90,7 +90,7 @@ t.test('a worker gets none of the server\'s environment', async t => {
   t.teardown(() => { delete process.env['SECRET_OF_THE_SERVER'] })
   const { pool } = poolFor(t, { env: { EXTRA: '1' } })
   const env = JSON.parse((await pool.run(pretend('env'), [])).bytes.toString()) as Record<string, string>
-  t.match(env, { EXTRA: '1', MALLOC_ARENA_MAX: '2', UV_THREADPOOL_SIZE: '2', VIPS_BLOCK_UNTRUSTED: '1' })
+  t.match(env, { EXTRA: '1', ...workerEnv })
   t.notOk('SECRET_OF_THE_SERVER' in env || 'PATH' in env || 'HOME' in env)
 })
 
@@ -182,15 +182,13 @@ t.test('a job that does not heed its cancellation is killed, and the next one ha
   for (const deed of ['deaf', 'spin', 'decode']) {
     await pool.engine()
     const gone = new AbortController()
-    const run = pool.run(pretend(deed, { ms: 5000 }), [], { signal: gone.signal })
+    const run = pool.run(pretend(deed, { ms: 60_000 }), [], { signal: gone.signal, deadlineMs: 60_000 })
     const next = pool.run(pretend('pid'), [])
     t.ok(await eventually(() => pool.busy === 1))
     const pid = pool.pids[0] ?? 0
-    const began = performance.now()
     gone.abort(new Error('left'))
     await t.rejects(run, { message: 'left' })
-    t.ok(performance.now() - began < 500, `${deed} was over within ${Math.round(performance.now() - began)} ms`)
-    t.notOk(isAlive(pid))
+    t.notOk(isAlive(pid), `${deed} is over`)
     t.not(Number((await next).bytes), pid)
   }
   t.same(events.filter(({ kind }) => kind === 'killed').map(event => 'reason' in event && event.reason), ['cancelled', 'cancelled', 'cancelled'])
