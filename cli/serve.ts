@@ -31,8 +31,11 @@ export default async function serve (args: string[]): Promise<void> {
   })
   const app = await startServer(config)
   console.error(startLine(config, (app.server.address() as AddressInfo).port))
-  await tellMissingFormats(config)
+  setTimeout(() => void tellMissingFormats(config), LOOK_LATER_MS).unref()
 }
+
+/** The first visitors come before what only a log wants to know. */
+const LOOK_LATER_MS = 1000
 
 /** What pictures the installed engine cannot decode, although a mount allows them. */
 async function tellMissingFormats ({ mounts }: Readonly<Config>): Promise<void> {
