@@ -73,3 +73,13 @@ t.test('real pictures of all orientations look alike', { skip: withoutPictures }
   }
   t.match(await madeRaster(picture('orientation/avif-orientation-6.avif'), 'w=150'), { width: 150, height: 200 }, 'AVIF')
 })
+
+t.test('the part that is most to look at is the same, however the original lies', async t => {
+  for (const position of ['attention', 'entropy']) {
+    const straight = await madeRaster(await lying(1, 'png'), `w=30&h=40&fit=cover&position=${position}`)
+    for (const orientation of [2, 3, 6]) {
+      const found = await madeRaster(await lying(orientation, 'png'), `w=30&h=40&fit=cover&position=${position}`)
+      t.ok(difference(found, straight) < 4, `${position} ${orientation}: ${difference(found, straight).toFixed(2)}`)
+    }
+  }
+})
