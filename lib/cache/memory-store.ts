@@ -54,6 +54,10 @@ export class MemoryStore implements VariantStore {
     return variant
   }
 
+  peek (key: VariantKey): StoredVariant | undefined {
+    return this.get(key)
+  }
+
   async put (key: VariantKey, variant: NewVariant): Promise<void> {
     const refusal = refusalOf(variant)
     if (refusal !== undefined) this.#faults.report(refusal)

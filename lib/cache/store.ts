@@ -44,6 +44,8 @@ export interface MakingLease {
 export interface VariantStore {
   /** What is kept under a key, whole, or undefined. Synchronous where it can be. */
   get (key: VariantKey): StoredVariant | undefined | Promise<StoredVariant | undefined>
+  /** As `get`, of what is in memory alone: for who asks again by `get` once it is certain that the variant is wanted. */
+  peek? (key: VariantKey): StoredVariant | undefined
   /** Keeps a variant: all of it is visible when this settles, or (full, faulty, facts beyond their bounds) nothing is. */
   put (key: VariantKey, variant: NewVariant): Promise<void>
   /**

@@ -23,6 +23,10 @@ export class TieredStore implements VariantStore {
     return this.#memory.get(key) ?? this.#getBelow(key)
   }
 
+  peek (key: VariantKey): StoredVariant | undefined {
+    return this.#memory.get(key)
+  }
+
   async put (key: VariantKey, variant: NewVariant): Promise<void> {
     await this.#memory.put(key, variant)
     await this.#lower.put(key, variant)

@@ -76,7 +76,12 @@ export class Deriver {
     this.#workerBytes = parts.workerBytes
   }
 
-  /** What is kept under a key: at once where it is in memory. */
+  /** What is kept in memory under a key. */
+  atHand (key: VariantKey): StoredVariant | undefined {
+    return this.#store.peek?.(key)
+  }
+
+  /** What is kept under a key, wherever that is. */
   kept (key: VariantKey): StoredVariant | undefined | Promise<StoredVariant | undefined> {
     return this.#store.get(key)
   }

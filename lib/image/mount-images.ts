@@ -8,7 +8,7 @@ import type { FoundFile } from '../sources/source.ts'
 import type { Asked } from '../transform/asked.ts'
 import { admit, type TransformPolicy } from '../transform/limits.ts'
 import type { Transform, Values } from '../transform/transform.ts'
-import type { Deriver, MakeOptions, Priority } from './deriver.ts'
+import type { MakeOptions, Priority } from './deriver.ts'
 import { mediaTypes, type OutputFormat } from './format.ts'
 import { HINT_FIELDS, hintedValues } from './hints.ts'
 import type { JobLimits } from './job.ts'
@@ -183,16 +183,16 @@ export class MountImages {
   /** Bytes in memory, or how to get them. */
   #answer (plan: VariantPlan, from: Ingredients): Described | Promise<Described> {
     const { parts, variant, quick, vary } = plan
-    const kept = parts.deriver.kept(variant.key)
-    if (kept !== undefined && !(kept instanceof Promise) && kept.bytes !== undefined) return { representation: keptRepresentation(kept, variant, vary), provisional: false }
-    if (quick !== undefined) return this.#quickly({ ...plan, quick }, from, kept)
+    const atHand = parts.deriver.atHand(variant.key)
+    if (atHand !== undefined) return { representation: keptRepresentation(atHand, variant, vary), provisional: false }
+    if (quick !== undefined) return this.#quickly({ ...plan, quick }, from)
     return { representation: unmadeRepresentation(variant, from, { vary, maker: this.#makerOf(parts) }), provisional: false }
   }
 
   /** What is made fast, while the best is made for the next who asks. */
-  async #quickly ({ parts, variant: best, quick, vary }: VariantPlan & { quick: Variant }, from: Ingredients, kept: ReturnType<Deriver['kept']>): Promise<Described> {
+  async #quickly ({ parts, variant: best, quick, vary }: VariantPlan & { quick: Variant }, from: Ingredients): Promise<Described> {
     const how = { vary, maker: this.#makerOf(parts) }
-    if (await kept !== undefined) return { representation: unmadeRepresentation(best, from, how), provisional: false }
+    if (await parts.deriver.kept(best.key) !== undefined) return { representation: unmadeRepresentation(best, from, how), provisional: false }
     const { complete, ...described } = unmadeRepresentation(quick, from, how)
     const thenTheBest: Representation['complete'] = async options => {
       const completed = await complete?.(options) ?? described

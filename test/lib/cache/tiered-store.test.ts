@@ -58,6 +58,17 @@ t.test('memory first; what the lower tier gave is in memory then, if it is small
   t.equal((await disk.get(keyOf('new')))?.tier, 'disk')
 })
 
+t.test('a look at memory opens nothing below', async t => {
+  const lower = new MemoryStore()
+  const store = new TieredStore(new MemoryStore(), lower)
+  t.teardown(async () => await store.close())
+  await lower.put(keyOf('a'), variantOf('x'))
+  t.equal(store.peek(keyOf('a')), undefined)
+  await store.get(keyOf('a'))
+  t.match(store.peek(keyOf('a')), { size: 1 })
+  t.match(lower.peek(keyOf('a')), { size: 1 })
+})
+
 t.test('what memory gives up the lower tier still has', async t => {
   const { store } = await overDisk(t, new MemoryStore({ maxVariants: 1 }))
   for (const name of ['a', 'b']) await store.put(keyOf(name), variantOf(name))

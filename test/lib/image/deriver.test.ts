@@ -19,7 +19,7 @@ const limits = { inputPixels: 1e6, outputPixels: 1e6, framePixels: 1e6, dimensio
 const making: Omit<MakeOptions, 'from'> = { lane: '/', inputBytes: 1000 }
 
 /** A deriver whose workers are the test's own, so that they can be counted and held up. */
-function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts: {} }), options: { hostileMs?: number, store?: MemoryStore, generation?: string } = {}): { deriver: Pick<Deriver, 'kept' | 'settled' | 'written'> & { made: (variant: Variant & { from: Ingredients }, options: Omit<MakeOptions, 'from'>) => Promise<Made> }, jobs: ImageJob[], inputs: Array<readonly JobInput[]>, store: MemoryStore } {
+function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts: {} }), options: { hostileMs?: number, store?: MemoryStore, generation?: string } = {}): { deriver: Pick<Deriver, 'atHand' | 'kept' | 'settled' | 'written'> & { made: (variant: Variant & { from: Ingredients }, options: Omit<MakeOptions, 'from'>) => Promise<Made> }, jobs: ImageJob[], inputs: Array<readonly JobInput[]>, store: MemoryStore } {
   const jobs: ImageJob[] = []
   const inputs: Array<readonly JobInput[]> = []
   const workers: Workers = {
@@ -34,6 +34,7 @@ function deriver (work: Work = async () => ({ bytes: Buffer.from('made'), facts:
   return {
     deriver: {
       made: async (variant, options) => await real.made(variant, { ...options, from: variant.from }),
+      atHand: key => real.atHand(key),
       kept: key => real.kept(key),
       written: async key => await real.written(key),
       settled: async () => await real.settled()
@@ -87,6 +88,7 @@ t.test('what is asked for at once is made once, and then kept', async t => {
   await it.settled()
   t.match(await it.made(variant(100), making), { outcome: 'hit-memory' })
   t.match(it.kept(variant(100).key), { size: 4, type: 'image/webp', tags: ['original:/cat.jpg'] })
+  t.equal(it.atHand(variant(100).key), it.kept(variant(100).key))
   t.equal(jobs.length, 1)
 })
 
