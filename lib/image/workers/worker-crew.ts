@@ -1,7 +1,8 @@
 import { unavailable, type RunningJob } from './worker-job.ts'
 import type { Engine } from './worker-messages.ts'
 import type { resolveOptions, WorkerEvent } from './worker-options.ts'
-import { WorkerProcess, type KillReason, type WorkerEnd } from './worker-process.ts'
+import type { KillReason, WorkerEnd } from './worker-end.ts'
+import { WorkerProcess } from './worker-process.ts'
 
 /** Milliseconds before workers are started again after one could not be, doubled each time up to the second. */
 const BACKOFF_MS = 200

@@ -4,7 +4,8 @@ import { sendFrame, sendJson } from './frames.ts'
 import type { ImageJob, ImageResult, JobInput } from '../job.ts'
 import { describeInput, isStored, sendInputs } from './job-inputs.ts'
 import type { FailureMessage, JobMessage } from './worker-messages.ts'
-import type { WorkerEnd, WorkerProcess } from './worker-process.ts'
+import type { WorkerEnd } from './worker-end.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** Milliseconds a worker has to say that it dropped a job, before it is killed. */
 const CANCEL_MS = 50

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { pageBytes } from './process-memory.ts'
-import type { WorkerEnd } from './worker-process.ts'
+import type { WorkerEnd } from './worker-end.ts'
 
 const MIB = 1024 * 1024
 

@@ -7,20 +7,8 @@ import { FrameFault, FrameReader, type FrameKind, type FrameReceiver } from './f
 import { ProcessMemory } from './process-memory.ts'
 import { FAILURE_BYTES, HELLO_BYTES, readFailure, readHello, readResult, type Engine, type FailureMessage } from './worker-messages.ts'
 import type { ImageResult } from '../job.ts'
+import type { KillReason, WorkerEnd } from './worker-end.ts'
 import type { Launch } from './worker-options.ts'
-
-/** Why the server ended a worker: `rest` where nobody needed it, or it kept too much memory. */
-export type KillReason = 'time' | 'memory' | 'total-memory' | 'cancelled' | 'malformed' | 'start' | 'rest' | 'closed'
-
-/** How a worker came to its end. */
-export interface WorkerEnd {
-  /** Why, where the server ended it. */
-  readonly reason: KillReason | undefined
-  readonly exitCode: number | null
-  readonly signal: string | null
-  /** The last it wrote to its standard error, or what was wrong with it. */
-  readonly stderr: string
-}
 
 /** Who is told what a worker does. */
 export interface WorkerOwner {
