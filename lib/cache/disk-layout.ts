@@ -35,6 +35,7 @@ export class DiskLayout {
     } catch (error) {
       if (!isAbsent(error)) throw error
       this.#trusted.fill(0) // someone removed the directory: begin anew
+      await this.makeDirectories()
       await this.#writeTrusted(shard, path, parts)
     }
   }
@@ -52,7 +53,6 @@ export class DiskLayout {
   /** Makes a shard's directory, and makes sure that it is one: through a link, variants would be written elsewhere. */
   async #trust (shard: number): Promise<void> {
     const directory = join(this.variants, shardName(shard))
-    await this.makeDirectories()
     if (!await madeDirectory(directory)) {
       await unlink(directory)
       await madeDirectory(directory)
