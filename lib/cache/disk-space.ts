@@ -138,12 +138,14 @@ export class DiskSpace {
       sample.sort((a, b) => a.used - b.used)
       const most = shards === SHARDS ? sample.length : Math.ceil(sample.length * OLD_PART)
       for (let n = 0; n < most && !isEnough(freed); n += BATCH) {
-        await Promise.all(sample.slice(n, Math.min(n + BATCH, most)).map(async ({ path, bytes, shard }) => {
+        const removals = await Promise.allSettled(sample.slice(n, Math.min(n + BATCH, most)).map(async ({ path, bytes, shard }) => {
           if (isEnough(freed)) return
           freed += bytes
           this.#set(shard, (this.#shards[shard] ?? 0) - bytes) // before it is gone: what runs beside this must not take more than is needed
           await remove(path)
         }))
+        // All of them, before the first that failed is told: none goes on behind who asked.
+        for (const removal of removals) if (removal.status === 'rejected') throw removal.reason
       }
     }
   }
