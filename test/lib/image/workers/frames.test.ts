@@ -9,7 +9,10 @@ import { RepresentationChanged } from '../../../../lib/representation.ts'
 function through (write: (channel: PassThrough) => void, piece: number): Array<[kind: FrameKind, text: string]> {
   const channel = new PassThrough({ highWaterMark: 1e9 })
   write(channel)
-  const bytes = channel.read() as Buffer
+  const chunks: Buffer[] = []
+  // What one read gives differs between versions of Node.js.
+  for (let chunk = channel.read() as Buffer | null; chunk !== null; chunk = channel.read() as Buffer | null) chunks.push(chunk)
+  const bytes = Buffer.concat(chunks)
   const frames: Array<[FrameKind, string]> = []
   const reader = new FrameReader({
     accept: (_kind, length) => Buffer.alloc(length),
