@@ -12,7 +12,7 @@ import type { Ingredients, Variant } from './variant.ts'
 
 /** Who does the jobs: `WorkerPool` is one. */
 export interface Workers {
-  run (job: ImageJob, inputs: readonly JobInput[], options: { signal: AbortSignal, maxInputBytes: number, deadlineMs?: number | undefined }): Promise<ImageResult>
+  run (job: ImageJob, inputs: readonly JobInput[], options: { signal: AbortSignal, maxInputBytes: number, deadlineMs?: number | undefined, needBytes?: number | undefined }): Promise<ImageResult>
 }
 
 /** Who decides when a job is done: `WorkQueue` is one. */
@@ -135,13 +135,14 @@ export class Deriver {
       throw new MediaError('image-too-costly', { detail: `The image takes more memory than a worker may have: ${this.#workerBytes} bytes` })
     }
     const run = async (pixels: number): Promise<ImageResult> => await this.#queue.run(
-      async running => await this.#workers.run(variant.job, await inputsOf(options.from), { signal: running, maxInputBytes: options.inputBytes, deadlineMs: options.deadlineMs }).catch(crowdedOut),
+      async running => await this.#workers.run(variant.job, await inputsOf(options.from), { signal: running, maxInputBytes: options.inputBytes, deadlineMs: options.deadlineMs, needBytes: memoryNeed(original.facts) }).catch(crowdedOut),
       { lane: options.lane, pixels, priority: options.priority ?? 'request', signal }
     )
     try {
       const result = await run(budgetOf(variant)).catch(async (error: unknown) => {
-        if (error instanceof CrowdedOut) return await run(Number.MAX_SAFE_INTEGER) // alone
-        throw error
+        if (!(error instanceof CrowdedOut)) throw error
+        // Alone. If that is too much still, whoever asks may come again.
+        return await run(Number.MAX_SAFE_INTEGER).catch((again: unknown) => { throw again instanceof CrowdedOut ? again.cause : again })
       })
       return this.#keep(variant, result)
     } catch (error) {

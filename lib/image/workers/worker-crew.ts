@@ -16,6 +16,8 @@ export interface Slot {
   idle: NodeJS.Timeout | undefined
   /** When it was last free, by `performance.now()`. */
   freedAt: number
+  /** Whether it had a job already. */
+  isUsed: boolean
 }
 
 interface Waiting {
@@ -139,7 +141,7 @@ export class WorkerCrew {
         answered: answer => slot?.job?.answered(answer),
         ended: end => { if (slot !== undefined) this.#ended(slot, end) }
       })
-      slot = { worker, job: undefined, idle: undefined, freedAt: began }
+      slot = { worker, job: undefined, idle: undefined, freedAt: began, isUsed: false }
       this.slots.add(slot)
     } catch (error) {
       // No memory or no process to be had: some of it is told at once.

@@ -56,6 +56,8 @@ export interface RunOptions {
   signal?: AbortSignal | undefined
   /** Milliseconds, in place of the pool's. */
   deadlineMs?: number | undefined
+  /** Bytes of memory that the job is expected to take. Default 0: unknown. */
+  needBytes?: number | undefined
   /** Bytes of one input. Default 64 MiB. */
   maxInputBytes?: number | undefined
 }

@@ -59,11 +59,11 @@ export class WorkerPool {
    * @throws what a stream fails with, and the signal's reason
    */
   async run (job: ImageJob, inputs: readonly JobInput[], options: RunOptions = {}): Promise<ImageResult> {
-    const { signal, deadlineMs = this.#options.deadlineMs, maxInputBytes = workerPoolDefaults.maxInputBytes } = options
+    const { signal, deadlineMs = this.#options.deadlineMs, maxInputBytes = workerPoolDefaults.maxInputBytes, needBytes = 0 } = options
     holdInputs(inputs)
     try {
       checkSizes(inputs, maxInputBytes)
-      const slot = await this.#crew.acquire(signal)
+      const slot = await this.#roomy(needBytes, signal)
       const running = new RunningJob(slot.worker, { job, inputs, signal, deadlineMs, maxInputBytes, workerBytes: this.#options.workerBytes })
       slot.job = running
       this.#watch()
@@ -91,6 +91,19 @@ export class WorkerPool {
   async close (): Promise<void> {
     await this.#crew.close()
     this.#rest()
+  }
+
+  /** A worker with room for a job: one that keeps too much of earlier pictures is replaced, lest this one be blamed for it. */
+  async #roomy (needBytes: number, signal: AbortSignal | undefined): Promise<Slot> {
+    for (;;) {
+      const slot = await this.#crew.acquire(signal)
+      if (!slot.isUsed || slot.worker.memory() + needBytes <= this.#options.workerBytes) {
+        slot.isUsed = true
+        return slot
+      }
+      slot.worker.kill('rest')
+      this.#crew.release(slot)
+    }
   }
 
   #working (): Slot[] {

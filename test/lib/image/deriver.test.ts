@@ -204,6 +204,8 @@ t.test('what all workers together had no room for is made alone', async t => {
   })
   t.match(await it.made(variant(100), making), { outcome: 'made' })
   t.equal(tries, 2)
+  tries = -10
+  await t.rejects(it.made(variant(200), making), { code: 'busy', statusCode: 503 }, 'or told to come again')
 })
 
 t.test('what fails is told to all who wait, and tried again by the next', async t => {

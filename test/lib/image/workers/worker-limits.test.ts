@@ -81,6 +81,17 @@ t.test('a worker that keeps much memory after a job is replaced before the next'
   t.match(events, [{ kind: 'started' }, { kind: 'ended', pid: before }, { kind: 'started' }])
 })
 
+t.test('a job that needs what earlier ones left gets a fresh worker, and is not blamed for them', { skip: hasProc }, async t => {
+  const { pool } = poolFor(t, { workerBytes: 500 * MIB })
+  const pidOf = async (needMib: number): Promise<number> => Number((await pool.run(pretend('pid'), [], { needBytes: needMib * MIB })).bytes)
+  const first = await pidOf(0)
+  t.equal(await pidOf(100), first, 'there is room')
+  const second = await pidOf(495)
+  t.not(second, first, 'a worker takes tens of megabytes itself')
+  t.not(await pidOf(10_000), second)
+  t.equal(pool.alive, 1)
+})
+
 t.test('a worker that crashes or leaves ends its job only', async t => {
   const { pool, events } = poolFor(t)
   for (const deed of ['exit', 'abort', 'stderr']) {
