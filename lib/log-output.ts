@@ -56,7 +56,9 @@ export async function openLogOutput (file: string | undefined, tellFault: (error
     async end () {
       clearInterval(timer)
       handOn()
-      await Promise.race([new Promise<void>(resolve => output.flush(() => resolve())), sleep(LAST_WRITE_MS)])
+      const flush = async (): Promise<void> => await new Promise(resolve => output.flush(() => resolve()))
+      // The first may tell of a write that was under way before the last lines came.
+      await Promise.race([flush().then(flush), sleep(LAST_WRITE_MS)])
     }
   }
 }
