@@ -7,6 +7,7 @@ import type { Reading } from '../lib/image/reading.ts'
 import { lastSegment } from '../lib/paths/last-segment.ts'
 import type { Key } from '../lib/paths/request-path.ts'
 import { representationHeaders, type Representation } from '../lib/representation.ts'
+import type { Source } from '../lib/sources/source.ts'
 import type { Mount } from './static.ts'
 
 /** A mount whose pictures are made into variants. */
@@ -61,17 +62,18 @@ export default fp(async function images (app, options: ImagesOptions) {
   function sendVariant (reply: FastifyReply, mount: ImageMount, reading: Reading): FastifyReply | Promise<FastifyReply> {
     const found = mount.source.stat(reading.key)
     // A hot variant of a hot original is sent in the same turn.
-    if (found === undefined || found instanceof Promise || found.kind !== 'file') return sendFound(reply, mount, reading)
+    if (found === undefined || found instanceof Promise || found.kind !== 'file') return sendFound(reply, mount, reading, found)
     if (reading.fault !== undefined) throw reading.fault
     const described = mount.images.describe(reading, found, reply.request.raw.headers)
     if (described instanceof Promise || described.representation.complete !== undefined) return sendOrFallBack(reply, mount, reading, described)
     return sendDescribed(reply, mount, reading, described)
   }
 
-  async function sendFound (reply: FastifyReply, mount: ImageMount, reading: Reading): Promise<FastifyReply> {
-    const found = await mount.source.stat(reading.key)
-    if (found?.kind === 'file' && reading.fault !== undefined) throw reading.fault
-    return found?.kind === 'file' ? await sendOrFallBack(reply, mount, reading, mount.images.describe(reading, found, reply.request.raw.headers)) : await reply.serve(mount)
+  async function sendFound (reply: FastifyReply, mount: ImageMount, reading: Reading, look: ReturnType<Source['stat']>): Promise<FastifyReply> {
+    const found = await look
+    if (found?.kind !== 'file') return await reply.serve(mount)
+    if (reading.fault !== undefined) throw reading.fault
+    return await sendOrFallBack(reply, mount, reading, mount.images.describe(reading, found, reply.request.raw.headers))
   }
 
   async function sendOrFallBack (reply: FastifyReply, mount: ImageMount, reading: Reading, described: Described | Promise<Described>): Promise<FastifyReply> {

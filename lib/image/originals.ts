@@ -1,5 +1,5 @@
 import { MediaError } from '../errors.ts'
-import type { Body, Representation } from '../representation.ts'
+import { RepresentationChanged, type Body, type Representation } from '../representation.ts'
 import { readFully } from '../sources/chunk-pool.ts'
 import { openStored, type StoredFile } from '../sources/stored-file.ts'
 import { HEAD_BYTES, MAX_HEAD_BYTES, sniff, type HeaderFacts } from './sniff.ts'
@@ -38,7 +38,7 @@ async function readFacts (representation: Representation): Promise<HeaderFacts> 
 async function headOf (representation: Representation, length: number): Promise<Buffer> {
   if (representation.bytes !== undefined) return representation.bytes.subarray(0, length)
   if (representation.size === 0) return Buffer.alloc(0)
-  const stored = representation.stored === undefined ? undefined : await headOfFile(representation.stored, length)
+  const stored = representation.stored === undefined ? undefined : await headOfFile(representation, representation.stored, length)
   if (stored !== undefined) return stored
   const whole = representation.size !== undefined && representation.size <= length
   const body = await representation.open(whole ? undefined : { start: 0, end: length - 1 })
@@ -49,8 +49,9 @@ async function headOf (representation: Representation, length: number): Promise<
  * Opened for this alone: a descriptor that is kept would be of no use, since the worker opens its
  * own. Undefined where there is none left: who serves files gives up those that it only keeps.
  */
-async function headOfFile (file: StoredFile, length: number): Promise<Buffer | undefined> {
+async function headOfFile (representation: Representation, file: StoredFile, length: number): Promise<Buffer | undefined> {
   const handle = await openStored(file).catch((error: unknown) => {
+    if (error instanceof RepresentationChanged) representation.outdated?.()
     if (error instanceof MediaError && error.code === 'out-of-descriptors') return undefined
     throw error
   })

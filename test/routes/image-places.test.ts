@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { symlink } from 'node:fs/promises'
+import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
@@ -113,6 +113,17 @@ t.test('a purge by the name of the file reaches every spelling that led to it', 
   for (const path of paths) t.match(await ask(served, path), { status: 200, headers: { 'x-cache': 'made' } }, path)
   await images.purge('original:/Cat.jpg')
   for (const path of paths) t.match(await ask(served, path), { status: 200, headers: { 'x-cache': 'made' } }, `${path}, again`)
+})
+
+t.test('an original that changed since it was looked at is looked at again, also by who first reads its head', async t => {
+  // Too large to be kept whole, so that only its description is hot.
+  const large = await sharp(randomBytes(500 * 400 * 3), { raw: { width: 500, height: 400, channels: 3 } }).png().toBuffer()
+  const served = await serveImages(t, {}, { files: { 'cat.png': large } })
+  t.match(await ask(served, '/cat.png', { method: 'HEAD' }), { status: 200 })
+  await writeFile(join(served.root, 'cat.png'), await sharp({ create: { width: 40, height: 30, channels: 3, background: 'red' } }).png().toBuffer())
+  const answer = await ask(served, '/cat.png?w=640')
+  t.equal(answer.status, 200)
+  t.match(await sharp(answer.body).metadata(), { width: 40 })
 })
 
 t.test('a large variant is read from where it is kept, with its size and its ranges', async t => {
