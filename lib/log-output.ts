@@ -45,6 +45,7 @@ export async function openLogOutput (file: string | undefined, tellFault: (error
     length = 0
     output.write(text)
   }
+  const flush = async (): Promise<void> => await new Promise(resolve => output.flush(() => resolve()))
   const timer = setInterval(handOn, DELAY_MS).unref()
   return {
     write (line) {
@@ -56,7 +57,6 @@ export async function openLogOutput (file: string | undefined, tellFault: (error
     async end () {
       clearInterval(timer)
       handOn()
-      const flush = async (): Promise<void> => await new Promise(resolve => output.flush(() => resolve()))
       // The first may tell of a write that was under way before the last lines came.
       await Promise.race([flush().then(flush), sleep(LAST_WRITE_MS)])
     }

@@ -1,7 +1,8 @@
-import { RepresentationChanged, type Body, type ContentCoding, type Representation } from '../representation.ts'
+import type { ContentCoding, Representation } from '../representation.ts'
 import type { Key } from '../paths/request-path.ts'
 import type { Found, FoundFile, Source } from '../sources/source.ts'
 import { CLOCK_GRAIN_MS } from '../sources/stored-file.ts'
+import { HotRepresentation, type Keeper } from './hot-representation.ts'
 
 /** What is kept in memory, and for how long it is believed. */
 export interface HotFileOptions {
@@ -27,7 +28,7 @@ const REPRESENTATION_BYTES = 1536
  * The files asked for last, finished in memory: descriptions of all, bytes of the small.
  * One serves all sources; the file unused for the longest goes first.
  */
-export class HotFiles {
+export class HotFiles implements Keeper<Entry> {
   readonly #options: HotFileOptions
   /** The order of use: the one unused for the longest is first, as a Set keeps the order of insertion. */
   readonly #entries = new Set<Entry>()
@@ -113,7 +114,7 @@ export class HotFiles {
   }
 
   #kept (found: FoundFile, entry: Entry): FoundFile {
-    const keep = (representation: Representation): Representation => new HotRepresentation(representation, this, entry, this.#options.maxFileBytes)
+    const keep = (representation: Representation): Representation => new HotRepresentation(representation, { keeper: this, entry }, this.#options.maxFileBytes)
     const encoded = found.encoded === undefined
       ? undefined
       : Object.fromEntries(Object.entries(found.encoded).map(([coding, representation]) => [coding, keep(representation)])) as Partial<Record<ContentCoding, Representation>>
@@ -157,69 +158,7 @@ class Entry {
   }
 }
 
-/** A representation that keeps its bytes, if they are few, from its first reader on. */
-class HotRepresentation implements Representation {
-  readonly type
-  readonly size
-  readonly entityTag
-  readonly lastModified
-  readonly encoding
-  readonly vary
-  readonly stored
-  bytes: Buffer | undefined
-  cacheOutcome: string
-  readonly #source: Representation
-  readonly #hotFiles: HotFiles
-  readonly #entry: Entry
-  readonly #isSmall: boolean
-  #loading: Promise<Buffer> | undefined
-
-  constructor (source: Representation, hotFiles: HotFiles, entry: Entry, maxFileBytes: number) {
-    this.type = source.type
-    this.size = source.size
-    this.entityTag = source.entityTag
-    this.lastModified = source.lastModified
-    this.encoding = source.encoding
-    this.vary = source.vary
-    this.stored = source.stored
-    this.#source = source
-    this.#hotFiles = hotFiles
-    this.#entry = entry
-    this.#isSmall = source.size !== undefined && source.size <= maxFileBytes
-    this.cacheOutcome = this.#isSmall ? 'load' : 'disk'
-  }
-
-  async open (range?: { start: number, end: number }): Promise<Body> {
-    try {
-      if (!this.#isSmall) return await this.#source.open(range)
-      const bytes = this.bytes ?? await (this.#loading ??= this.#load())
-      return range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)
-    } catch (error) {
-      if (error instanceof RepresentationChanged) this.outdated()
-      throw error
-    } finally {
-      this.#loading = undefined
-    }
-  }
-
-  outdated (): void {
-    this.#hotFiles.drop(this.#entry)
-  }
-
-  async #load (): Promise<Buffer> {
-    const bytes = await wholeOf(await this.#source.open())
-    this.bytes = bytes
-    this.cacheOutcome = 'hot'
-    this.#hotFiles.grow(this.#entry, bytes.length)
-    return bytes
-  }
-}
-
 function costOf (key: Key, { revision, encoded = {} }: FoundFile): number {
   const representations = 1 + Object.keys(encoded).length
   return representations * (REPRESENTATION_BYTES + key.length * 2) + revision.length
-}
-
-async function wholeOf (body: Body): Promise<Buffer> {
-  return Buffer.isBuffer(body) ? body : Buffer.concat(await body.toArray())
 }

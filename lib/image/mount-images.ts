@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { originalTag } from '../cache/purge-tags.ts'
-import { Recent } from '../cache/recent.ts'
 import { StoreFault, type VariantKey } from '../cache/store.ts'
 import { MediaError } from '../errors.ts'
 import type { Representation } from '../representation.ts'
@@ -12,7 +11,8 @@ import type { MakeOptions, Priority } from './deriver.ts'
 import { mediaTypes, type OutputFormat } from './format.ts'
 import { HINT_FIELDS, hintedValues } from './hints.ts'
 import type { JobLimits } from './job.ts'
-import { naturalFormat, natureOf, negotiateFormat, type Nature } from './negotiate.ts'
+import { naturalFormat, natureOf, type Nature } from './negotiate.ts'
+import { Negotiator } from './negotiator.ts'
 import { headerFacts } from './originals.ts'
 import { Readings, type Reading, type ReadingOptions } from './reading.ts'
 import type { ImageParts, VariantPlan } from './variant-plan.ts'
@@ -44,9 +44,6 @@ export interface Described {
 
 /** Plans of one reading. Few are in use; whoever sends ever new fields pushes against it. */
 const MAX_PLANS = 8
-/** `Accept` fields that are read once, of so many characters at most. */
-const REMEMBERED_ACCEPTS = 256
-const REMEMBERED_CHARACTERS = 256
 
 /** The variants of one mount: from URLs to representations. */
 export class MountImages {
@@ -54,9 +51,7 @@ export class MountImages {
   readonly #open: () => Promise<ImageParts>
   readonly #prefix: string
   readonly #readings: Readings
-  /** What is left to choose from where AVIF would take too long. */
-  readonly #quickFormats: readonly OutputFormat[]
-  readonly #accepts = new Recent<string, string>(REMEMBERED_ACCEPTS)
+  readonly #negotiator: Negotiator
 
   /**
    * @param prefix that of the mount, as clients see it
@@ -66,7 +61,7 @@ export class MountImages {
     this.#policy = policy
     this.#open = open
     this.#prefix = prefix
-    this.#quickFormats = policy.formats.filter(name => name !== 'avif')
+    this.#negotiator = new Negotiator(policy.formats)
     this.#readings = new Readings(prefix, policy.reading)
   }
 
@@ -95,17 +90,8 @@ export class MountImages {
 
   /** What of a request decides which variant it gets: of few values, whatever clients send. */
   #chosenBy ({ asked }: Reading, headers: IncomingHttpHeaders): string {
-    const choices = asked.values.f === 'auto' || asked.preset !== undefined ? this.#choices(headers.accept ?? '') : ''
+    const choices = asked.values.f === 'auto' || asked.preset !== undefined ? this.#negotiator.choices(headers.accept) : ''
     return this.#policy.clientHints ? `${choices}\n${JSON.stringify(this.#hints(asked, headers))}` : choices
-  }
-
-  /** The formats that an `Accept` leads to. */
-  #choices (accept: string): string {
-    const known = this.#accepts.get(accept)
-    if (known !== undefined) return known
-    const choices = natures.flatMap(nature => [this.#policy.formats, this.#quickFormats].map(formats => negotiateFormat(accept, nature, formats))).join()
-    if (accept.length <= REMEMBERED_CHARACTERS) this.#accepts.set(accept, choices)
-    return choices
   }
 
   #hints ({ values, preset }: Asked, headers: IncomingHttpHeaders): Values {
@@ -168,9 +154,9 @@ export class MountImages {
     const request = { transform, limits: this.#policy.limits, gps: this.#policy.gps }
     const negotiated = transform.f === 'auto' && !asked.info
     const nature = natureOf(facts, transform.animated !== false && transform.frame === undefined)
-    const format = asked.info ? 'json' : negotiated ? negotiateFormat(headers.accept, nature, this.#policy.formats) : chosenFormat(transform.f, nature)
+    const format = asked.info ? 'json' : negotiated ? this.#negotiator.best(headers.accept, nature) : chosenFormat(transform.f, nature)
     const quick = negotiated && this.#policy.upgrade && format === 'avif'
-      ? variantOf(known, from, { ...request, format: negotiateFormat(headers.accept, nature, this.#quickFormats) })
+      ? variantOf(known, from, { ...request, format: this.#negotiator.quick(headers.accept, nature) })
       : undefined
     return { from, plan: { parts, original: new WeakRef(found.representation), version, variant: variantOf(known, from, { ...request, format }), quick, vary: this.#varyOf(negotiated) } }
   }
@@ -215,9 +201,6 @@ export class MountImages {
     return { lane: this.#prefix, inputBytes, deadlineMs, priority, from }
   }
 }
-
-/** What may be negotiated differently. */
-const natures = [false, true].flatMap(alpha => [false, true].map(animated => ({ format: 'png', alpha, animated } as const)))
 
 function chosenFormat (asked: OutputFormat | 'auto' | undefined, nature: Nature): OutputFormat {
   return asked === undefined || asked === 'auto' ? naturalFormat(nature) : asked
