@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import media from '../../app.ts'
-import { endsWithin, freePort, refuses, root, start, type Running, type StartOptions } from '../cli/process.ts'
+import { endsWithin, refuses, root, start, type Running, type StartOptions } from '../cli/process.ts'
 import { ask, scratch } from '../helpers/app.ts'
-import { eventually } from '../helpers/process.ts'
+import { eventually, freePort } from '../helpers/process.ts'
 
 const program = join(root, 'node_modules/fastify-cli/cli.js')
 

@@ -2,9 +2,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { directory, LARGE, slowDownload } from '../cli/download.ts'
-import { endsWithin, freePort, logLines, refuses, root, serving, signalGroup, sleep, start } from '../cli/process.ts'
+import { endsWithin, logLines, refuses, root, serving, signalGroup, sleep, start } from '../cli/process.ts'
 import { ask, scratch } from '../helpers/app.ts'
-import { eventually } from '../helpers/process.ts'
+import { eventually, freePort } from '../helpers/process.ts'
 
 // npm start builds first, which takes its time on a busy machine.
 t.setTimeout(180_000)

@@ -3,7 +3,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { ask, scratch } from '../helpers/app.ts'
-import { cli, endsWithin, freePort, refuses, root, run, serving, start } from './process.ts'
+import { freePort } from '../helpers/process.ts'
+import { cli, endsWithin, refuses, root, run, serving, start } from './process.ts'
 
 const empty = { code: 0, stderr: '' }
 

@@ -2,8 +2,8 @@ import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { ask, scratch } from '../helpers/app.ts'
-import { eventually } from '../helpers/process.ts'
-import { freePort, refuses, root, signalGroup, start } from './process.ts'
+import { eventually, freePort } from '../helpers/process.ts'
+import { refuses, root, signalGroup, start } from './process.ts'
 
 t.setTimeout(120_000)
 

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Test } from '../helpers/app.ts'
+import { freePort } from '../helpers/process.ts'
 
 /** The checkout. */
 export const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -93,15 +94,6 @@ export async function runHere (command: () => Promise<void>): Promise<{ code: nu
     Object.assign(console, { log, error })
     process.exitCode = exitCode
   }
-}
-
-/** A port on which nobody listens. */
-export async function freePort (host = '127.0.0.1'): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, host, resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 /** The command line program, serving on a free loopback port. */

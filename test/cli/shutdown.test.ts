@@ -4,9 +4,9 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { ask, scratch } from '../helpers/app.ts'
-import { eventually } from '../helpers/process.ts'
+import { eventually, freePort } from '../helpers/process.ts'
 import { directory, LARGE, slowDownload } from './download.ts'
-import { cli, endsWithin, freePort, logLines, refuses, serving, sleep, start } from './process.ts'
+import { cli, endsWithin, logLines, refuses, serving, sleep, start } from './process.ts'
 
 /** A connection that is read from, and how it ends. */
 async function hold (port: number, bytes?: string): Promise<{ socket: Socket, closed: Promise<void> }> {

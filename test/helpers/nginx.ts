@@ -1,21 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { eventually } from './process.ts'
+import { eventually, freePort } from './process.ts'
 import { scratch, type Test } from './app.ts'
 
 /** Why tests with a real nginx cannot run here; undefined where they can. */
 export const noNginx = ['/usr/sbin/nginx', '/usr/bin/nginx'].some(existsSync) ? undefined : 'nginx is not installed (Debian package nginx)'
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 /** An nginx with TLS on a free loopback port, for the length of a test. */
 export async function tlsNginx (t: Test, locations: string): Promise<{ port: number }> {

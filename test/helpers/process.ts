@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
 /** How many open descriptors of this process lead below a directory. */
@@ -36,4 +37,13 @@ export function cpuMs (work: () => void): number {
   const took = cpuClock()
   work()
   return took()
+}
+
+/** A port that nobody listens on, as far as one can know. */
+export async function freePort (host = '127.0.0.1'): Promise<number> {
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, host, resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return port
 }

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createServer, connect, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { scratch, type Test } from './app.ts'
-import { eventually } from './process.ts'
+import { eventually, freePort } from './process.ts'
 
 const program = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find(existsSync)
 
@@ -51,12 +51,4 @@ async function accepts (port: number): Promise<boolean> {
     const socket = connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true) })
     socket.on('error', () => resolve(false))
   })
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
