@@ -32,10 +32,25 @@ export const failures = {
   'headers-too-large': [431, 'The request headers are too large'],
   'internal': [500, 'The server failed'],
   'not-implemented': [501, 'This is not implemented'],
+  'bad-remote-url': [400, 'The URL of the remote file is malformed'],
+  'remote-forbidden': [403, 'This address may not be asked for'],
+  'upstream-refused': [502, 'The server behind this one refused the connection'],
+  'upstream-unresolved': [502, 'The name of the server behind this one was not resolved'],
+  'upstream-tls': [502, 'The server behind this one could not prove who it is'],
+  'upstream-reset': [502, 'The server behind this one ended the connection'],
+  'upstream-malformed': [502, 'The server behind this one answered what is no HTTP'],
+  'upstream-status': [502, 'The server behind this one answered with an error'],
+  'upstream-too-large': [502, 'The file on the server behind this one is too large'],
+  'upstream-redirects': [502, 'The server behind this one redirects to where it may not be followed'],
+  'upstream-content': [502, 'The file on the server behind this one is not what it has to be'],
   'bad-gateway': [502, 'The server behind this one failed'],
   'out-of-descriptors': [503, 'The server has too many files open'],
   'busy': [503, 'Too many images are being made'],
   'unavailable': [503, 'The server is not available'],
+  'upstream-unavailable': [503, 'No server behind this one is well'],
+  'upstream-busy': [503, 'Too many requests wait for the server behind this one'],
+  'upstream-connect-timeout': [504, 'The server behind this one took too long to accept the connection'],
+  'upstream-timeout': [504, 'The server behind this one took too long to answer'],
   'gateway-timeout': [504, 'The server behind this one did not answer in time'],
   'server-error': [500, 'The server cannot answer']
 } as const satisfies Record<string, Row>
@@ -68,10 +83,25 @@ export const advice: Record<FailureCode, string> = {
   'headers-too-large': 'Send smaller headers: the limit is 16 KiB.',
   'internal': 'A fault of the server: look up the request id in the log.',
   'not-implemented': 'Use what the documentation names.',
+  'bad-remote-url': 'Send the URL of the file as it is, percent-encoded where it holds `?`, `#` or `%`, or in base64url.',
+  'remote-forbidden': 'The operator can allow the host, port and scheme in `allow` of the source; private addresses stay refused.',
+  'upstream-refused': 'Try again; the operator should see whether the upstream that the detail names is running.',
+  'upstream-unresolved': 'The operator should correct the host name in `upstreams`, or the resolver.',
+  'upstream-tls': 'The operator should mend the certificate, or name its authority in `tls.ca` of the upstream.',
+  'upstream-reset': 'Try again; the log tells at which point the connection ended.',
+  'upstream-malformed': 'The log tells what was wrong with the answer.',
+  'upstream-status': 'The log tells the status.',
+  'upstream-too-large': 'The operator can raise `maxBytes` of the source.',
+  'upstream-redirects': 'Ask for where it leads, if that is allowed.',
+  'upstream-content': 'The detail tells what was expected.',
   'bad-gateway': 'Try again later.',
   'out-of-descriptors': 'Try again; the operator should raise the limit of open files.',
   'busy': 'Try again as `Retry-After` says; more cores, or fewer different variants, help for longer.',
   'unavailable': 'Try again as `Retry-After` says.',
+  'upstream-unavailable': 'Try again as `Retry-After` says; `/health/ready` tells which origins are out.',
+  'upstream-busy': 'Try again as `Retry-After` says; the operator can raise `connections` or `maxWaiting` of the upstream.',
+  'upstream-connect-timeout': 'Try again; the operator can raise `connectTimeoutMs`.',
+  'upstream-timeout': 'Try again; the operator can raise `firstByteTimeoutMs`.',
   'gateway-timeout': 'Try again later.',
   'server-error': 'Its own status, 5xx, says what a host\'s route failed with.'
 }
@@ -118,10 +148,10 @@ function isFailureCode (text: string): text is FailureCode {
 
 const codeOfStatus = new Map<number, FailureCode>()
 for (const code of Object.keys(failures).filter(isFailureCode)) {
-  // Several codes may share a status: the first is the general one, except for 503.
+  // Several codes may share a status: the first is the general one, except for those of a gateway.
   if (!codeOfStatus.has(failures[code][0])) codeOfStatus.set(failures[code][0], code)
 }
-codeOfStatus.set(503, 'unavailable')
+for (const code of ['bad-gateway', 'unavailable', 'gateway-timeout'] as const) codeOfStatus.set(failures[code][0], code)
 
 /**
  * The code for an error that is not ours, by its HTTP status: that of the status, or the
