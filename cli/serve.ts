@@ -55,9 +55,9 @@ function startLine ({ server, sources, mounts }: Readonly<Config>, port: number)
   const anywhere = ['0.0.0.0', '::'].includes(server.host)
   const host = anywhere ? 'localhost' : server.host.includes(':') ? `[${server.host}]` : server.host
   const url = `http://${host}${port === 80 ? '' : `:${port}`}`
-  const lines = mounts.map(({ prefix, source: name }) => {
+  const lines = mounts.map(({ prefix, source: name = '', upstream }) => {
     const source = sources[name]
-    return `${source?.driver === 'file' ? resolve(source.root) : name} on ${url}${prefix}`
+    return `${upstream ?? (source?.driver === 'file' ? resolve(source.root) : name)} on ${url}${prefix}`
   })
   return lines.length === 1 ? `Serving ${lines[0]}` : [`Serving ${mounts.length} mounts on ${url}`, ...lines.map(line => `  ${line}`)].join('\n')
 }

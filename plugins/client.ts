@@ -9,6 +9,8 @@ declare module 'fastify' {
     readonly client: ClientView
     /** The client's IP address alone, `''` once its connection is gone. Cheap where no proxy is trusted. */
     readonly clientAddress: string
+    /** Whether the connection comes from a trusted proxy. */
+    readonly isFromTrustedProxy: boolean
     /**
      * The URL by which clients reach the root of this server, without a trailing slash; undefined
      * where neither the configuration nor a trusted proxy tells it, so that only a reference
@@ -53,6 +55,12 @@ export default fp(async function client (app, options: ClientOptions) {
       if (!isDirect) return this.client.address
       const address = this.raw.socket.remoteAddress ?? ''
       return address.startsWith('::ffff:') ? address.slice(7) : address
+    }
+  })
+
+  app.decorateRequest('isFromTrustedProxy', {
+    getter (this: FastifyRequest) {
+      return !isDirect && isTrusted(this.raw.socket.remoteAddress ?? '')
     }
   })
 

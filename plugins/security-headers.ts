@@ -11,6 +11,11 @@ export interface SecurityHeadersOptions {
    * `active` type (HTML, XML, PDF too: for what users upload), or `none`.
    */
   sandbox?: 'svg' | 'active' | 'none'
+  /**
+   * What of another server's answers stays as it is: `none` (default), its `own` headers of these
+   * names where it has them, or `all`: nothing is added.
+   */
+  passes?: 'none' | 'own' | 'all'
 }
 
 /** Inline styles and data images are part of how SVG is drawn; nothing is loaded, nothing runs. */
@@ -24,13 +29,21 @@ export default fp(async function securityHeaders (app, options: SecurityHeadersO
   }
   const needsSandbox = sandboxTest(options.sandbox ?? 'svg')
 
+  const { passes = 'none' } = options
+  if (passes === 'all') return
+
   app.addHook('onSend', function setSecurityHeaders (_request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void) {
-    reply.headers(headers)
+    if (passes === 'own') reply.headers(missing(reply, headers))
+    else reply.headers(headers)
     const type = reply.representation?.type ?? reply.getHeader('content-type')
     if (typeof type === 'string' && needsSandbox(type) && !reply.hasHeader('content-security-policy')) reply.header('content-security-policy', SANDBOX)
     done(null, payload)
   })
 }, { fastify: '5.x', name: 'fastify-media-security-headers' })
+
+function missing (reply: FastifyReply, headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !reply.hasHeader(name)))
+}
 
 function sandboxTest (sandbox: 'svg' | 'active' | 'none'): (type: string) => boolean {
   if (sandbox === 'none') return () => false

@@ -11,9 +11,9 @@ export default async function health (scope: FastifyInstance): Promise<void> {
   }
 
   function answerReady (_request: FastifyRequest, reply: FastifyReply): void {
-    const { reason } = scope.readiness
+    const { reason, details } = scope.readiness
     if (reason !== undefined) throw new MediaError('unavailable', { detail: `Not ready: ${reason}`, headers: { 'retry-after': '1' } })
-    reply.headers(HEADERS).send({ status: 'ready' })
+    reply.headers(HEADERS).send({ status: 'ready', ...details })
   }
 }
 

@@ -6,11 +6,11 @@ import { originMatchers } from '../http/origin.ts'
 import { admit } from '../transform/limits.ts'
 import { readPreset } from '../transform/presets.ts'
 import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
+import { attempt, list, record, type Loose } from './loose.ts'
+import { upstreamMistakes } from './upstream-relations.ts'
 
 /** Prefixes at which the root app has routes of its own. */
 const takenPrefixes = new Set(['/health/live', '/health/ready', '/_media/listing'])
-
-type Loose = Readonly<Record<string, unknown>>
 
 /**
  * What no schema can say: names that must exist, values that exclude each other, texts with a
@@ -33,6 +33,7 @@ export async function relationMistakes (input: unknown, base: string, shown: (va
     ...list(config.trustedProxies).flatMap((range, place) => attempt(`trustedProxies[${place}]`, range, text => trustRanges([text]))),
     ...sources.flatMap(([name, source]) => treeMistakes(name, source, new Map(sources), needSource)),
     ...(await Promise.all(sources.map(async ([name, source]) => await rootMistakes(name, source, base, shown)))).flat(),
+    ...upstreamMistakes(config, shown),
     ...mounts.flatMap((mount, place) => needSource(mount.source, `mounts[${place}].source`)),
     ...mounts.flatMap((_mount, place) => prefixMistakes(mounts, place)),
     ...mounts.flatMap((mount, place) => policyMistakes(mount, `mounts[${place}]`)),
@@ -117,25 +118,7 @@ function sideMistakes (widths: readonly unknown[], dimension: unknown, path: str
   return tooLarge ? [{ path, message: `Expected a width that limits.dimension allows: at most ${String(dimension)}` }] : []
 }
 
-/** The mistake that reading a text throws, if any. */
-function attempt (path: string, text: unknown, read: (text: string) => unknown): Mistake[] {
-  try {
-    if (typeof text === 'string') read(text)
-    return []
-  } catch (error) {
-    return [{ path, message: (error as Error).message }]
-  }
-}
-
 /** A prefix in its one spelling. */
 export function withoutTrailingSlash (prefix: string): string {
   return prefix.length > 1 && prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
-}
-
-function record (value: unknown): Loose {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Loose : {}
-}
-
-function list (value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
 }

@@ -77,7 +77,12 @@ function normalise (config: Config, base: string): Config {
   for (const source of Object.values(config.sources)) {
     if (source.driver === 'file') source.root = resolve(base, source.root)
   }
+  for (const { tls } of Object.values(config.upstreams)) {
+    for (const name of ['ca', 'cert', 'key'] as const) if (tls?.[name] !== undefined) tls[name] = resolve(base, tls[name])
+  }
   for (const mount of config.mounts) mount.prefix = withoutTrailingSlash(mount.prefix)
+  for (const { integrity } of config.mounts) if (integrity?.manifest !== undefined) integrity.manifest = resolve(base, integrity.manifest)
+  config.httpCache.directory = resolve(base, config.httpCache.directory)
   config.images.cache.directory = resolve(base, config.images.cache.directory)
   if (config.log.file !== undefined) config.log.file = resolve(base, config.log.file)
   return config

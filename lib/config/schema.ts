@@ -3,6 +3,7 @@ import { hotFileDefaults } from '../cache/hot-files.ts'
 import { largeFileDefaults } from '../sources/large-files.ts'
 import { Images, ImageWork } from './image-schema.ts'
 import { Bytes, Count, defaulted, FilePath, Flag, Like, List, Milliseconds, Prefix, Rule, Section, strict, Words, type Input } from './schema-parts.ts'
+import { HttpCache, HttpSource, mountUpstream, RemoteSource, Upstream, Upstreams } from './upstream-schema.ts'
 
 /**
  * The one truth about the configuration: types, defaults, checks, the table in
@@ -88,9 +89,10 @@ const Fallback = Type.Object({
 
 const Mount = Type.Object({
   prefix: defaulted(Prefix('Where the mount begins in the URL space'), '/'),
-  source: Type.String({ description: 'The name of the source', minLength: 1 }),
+  source: Type.Optional(Type.String({ description: 'The name of the source, for `serve`', minLength: 1 })),
   permission: Words('What clients may do at most', ['read', 'read-write'], 'read'),
-  delivery: Words('How the bytes reach the client', ['serve'], 'serve'),
+  delivery: Words('How the bytes reach the client: `serve` sends those of a source, `proxy` passes files of an upstream through (GET and HEAD), `gateway` a whole API (all methods, WebSocket), `redirect` sends the client to the upstream, `auto` redirects those who can follow and is a proxy for the others', ['serve', 'proxy', 'gateway', 'redirect', 'auto'], 'serve'),
+  ...mountUpstream,
   index: List('Files that stand for their directory: the first that is there', Name(), ['index.html']),
   listing: Flag('Whether a directory without an index file shows its members', false),
   fallback: Type.Optional(Fallback),
@@ -105,7 +107,7 @@ const Mount = Type.Object({
 const Sources = Type.Record(
   Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]*$' }),
   // oneOf and discriminator, so that a mistake is told in the words of the driver it was made in
-  Type.Unsafe<Static<typeof FileSource> | Static<typeof TreeSource>>({ type: 'object', required: ['driver'], oneOf: [FileSource, TreeSource], discriminator: { propertyName: 'driver' } }),
+  Type.Unsafe<Static<typeof FileSource> | Static<typeof TreeSource> | Static<typeof HttpSource> | Static<typeof RemoteSource>>({ type: 'object', required: ['driver'], oneOf: [FileSource, TreeSource, HttpSource, RemoteSource], discriminator: { propertyName: 'driver' } }),
   { ...strict, description: 'Where files live, by name', examples: [{ files: { driver: 'file', root: 'files' } }] }
 )
 
@@ -119,6 +121,8 @@ export const Config = Type.Object({
   hotFiles: HotFiles,
   largeFiles: LargeFiles,
   images: ImageWork,
+  httpCache: HttpCache,
+  upstreams: defaulted(Upstreams, {}),
   sources: defaulted(Sources, {}),
   mounts: List('What is served where; the longest prefix wins', Mount, [])
 }, { ...strict, title: 'fastify-media configuration' })
@@ -128,7 +132,9 @@ export type Config = Static<typeof Config>
 export type MountConfig = Static<typeof Mount>
 export type SourceConfig = Config['sources'][string]
 
-type SourceInput = Input<typeof FileSource> | Input<typeof TreeSource>
+export type UpstreamConfig = Config['upstreams'][string]
+
+type SourceInput = Input<typeof FileSource> | Input<typeof TreeSource> | Input<typeof HttpSource> | Input<typeof RemoteSource>
 
 /** A configuration as it is written. */
-export type ConfigInput = Omit<Input<typeof Config>, 'sources'> & { sources?: Record<string, SourceInput> }
+export type ConfigInput = Omit<Input<typeof Config>, 'sources' | 'upstreams'> & { sources?: Record<string, SourceInput>, upstreams?: Record<string, Input<typeof Upstream>> }

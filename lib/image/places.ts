@@ -14,10 +14,10 @@ export interface Place<M> {
 }
 
 /** Every place of every mount: its prefix and, where IPX URLs are read, the same below IPX's. */
-export function placesOf<M extends Pick<MountConfig, 'prefix' | 'images'>> (mounts: readonly M[]): Array<Place<M>> {
+export function placesOf<M extends Pick<MountConfig, 'prefix' | 'images' | 'delivery'>> (mounts: readonly M[]): Array<Place<M>> {
   return mounts.flatMap(mount => {
     const prefix = mount.prefix === '/' ? '' : mount.prefix
-    const readsIpx = mount.images.mode !== 'off' && mount.images.grammars.includes('ipx')
+    const readsIpx = mount.delivery === 'serve' && mount.images.mode !== 'off' && mount.images.grammars.includes('ipx')
     return prefix !== '' && readsIpx ? [{ mount, prefix }, { mount, prefix: IPX_PLACE + prefix }] : [{ mount, prefix }]
   })
 }

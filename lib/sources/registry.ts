@@ -30,6 +30,7 @@ export async function openSources (config: Readonly<Config>): Promise<Sources> {
 
   async function create (source: SourceConfig): Promise<Source> {
     if (source.driver === 'file') return await fileSource(source, largeFiles)
+    if (source.driver !== 'tree') throw new TypeError(`There is no driver ${source.driver}`)
     const branches = []
     for (const branch of source.branches) branches.push({ path: branch.path, source: await opened(branch.source) })
     return treeSource(branches)
@@ -38,7 +39,7 @@ export async function openSources (config: Readonly<Config>): Promise<Sources> {
   for (const name of Object.keys(config.sources)) await opened(name)
 
   return {
-    of ({ source: name, precompressed: wanted }) {
+    of ({ source: name = '', precompressed: wanted }) {
       const id = `${name} ${wanted}`
       let source = kept.get(id)
       if (source === undefined) {

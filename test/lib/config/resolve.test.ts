@@ -26,6 +26,8 @@ t.test('an empty configuration gets every default', async t => {
       cache: { memoryBytes: 67_108_864, directory: '/.cache', diskBytes: 4_294_967_296 }
     },
     trustedProxies: [],
+    httpCache: { memoryBytes: 67_108_864, diskBytes: 1_073_741_824, directory: '/.cache/http' },
+    upstreams: {},
     sources: {},
     mounts: []
   })
@@ -40,8 +42,8 @@ t.test('defaults stand inside the kinds of sources, the items of lists and what 
     files: { driver: 'file', root: '/', symlinks: 'inside', visibleDotNames: [], caseInsensitive: false },
     all: { driver: 'tree', branches: [{ path: '/', source: 'files' }] }
   })
-  const rest = { permission: 'read', delivery: 'serve', index: ['index.html'], listing: false, precompressed: true, resourcePolicy: 'cross-origin', trustActiveContent: false }
-  t.strictSame(config.mounts.map(({ images: _images, ...mount }) => mount), [
+  const rest = { permission: 'read', delivery: 'serve', upstreamPath: '/', live: false, digest: false, index: ['index.html'], listing: false, precompressed: true, resourcePolicy: 'cross-origin', trustActiveContent: false }
+  t.strictSame(config.mounts.map(({ images: _images, rewrite: _rewrite, redirect: _redirect, ...mount }) => mount), [
     {
       ...rest,
       prefix: '/',
@@ -133,7 +135,7 @@ t.test('every mistake is told at once, each with its path, what was expected and
     'mounts[0].cors.origins[2]: Expected an origin such as https://example.com or https://*.example.com but received https://a:99999',
     'mounts[0].listing: Expected true or false but received "yes"',
     'mounts[0].sorce: Unknown key. Did you mean source?',
-    'mounts[0].source: Expected a text, but it is missing',
+    'mounts[0].source: Expected the name of a source, because delivery is "serve"',
     'mounts[1].prefix: Expected something like "/photos" but received "photos"',
     'mounts[1].source: Expected the name of a source but received "file". Did you mean files?',
     'mounts[1].trustActiveContent: Expected false, because clients may write to this mount',
@@ -146,7 +148,7 @@ t.test('every mistake is told at once, each with its path, what was expected and
     'server.port: Expected a whole number but received "80"',
     'server.prot: Unknown key. Did you mean port?',
     'server.shutdownDelayMs: Expected at least 0 but received -1',
-    'sources.disk.driver: Expected one of file, tree but received "flie". Did you mean file?',
+    'sources.disk.driver: Expected one of file, tree, http, remote but received "flie". Did you mean file?',
     'sources.files.root: Expected a text, but it is missing',
     'sources.files.rot: Unknown key. Did you mean root?',
     'sources.files.symlinks: Expected one of inside, deny, follow but received "insid". Did you mean inside?',
@@ -154,8 +156,8 @@ t.test('every mistake is told at once, each with its path, what was expected and
     'sources.loop.branches: Expected no branch that leads back to the tree itself',
     'sources.loop.branches[0].path: Expected something like "/photos" but received "x"',
     'sources.loop.branches[1].source: Expected the name of a source but received "gnoe". Did you mean gone?',
-    'sources.no.driver: Expected one of file, tree, but it is missing',
-    'sources.number.driver: Expected one of file, tree but received 5',
+    'sources.no.driver: Expected one of file, tree, http, remote, but it is missing',
+    'sources.number.driver: Expected one of file, tree, http, remote but received 5',
     'sources.tree.branches: Expected a list of at least 1 but received []',
     'sources[9]: Expected a name such as files but received "9"',
     'trustedProxies[1]: Expected a CIDR range such as 10.0.0.0/8 but received nowhere'

@@ -1,0 +1,77 @@
+import type { Config, MountConfig } from './config/schema.ts'
+import type { CacheRules } from './http/cache-control.ts'
+import { imagesOf, type Images, type MountedImages } from './image/registry.ts'
+import { openSources } from './sources/registry.ts'
+import type { Source } from './sources/source.ts'
+import type { UpstreamHooks } from './upstream/hooks.ts'
+import type { Sender } from './upstream/message.ts'
+import { openUpstreams, type UpstreamLog, type Upstreams } from './upstream/registry.ts'
+
+/** How the bytes of a mount reach clients. */
+export type Delivery = MountConfig['delivery']
+
+/** What a mount's scope is made of; its routes are given theirs once their whole prefix is known. */
+export interface MountParts<Request> {
+  readonly security: { readonly resourcePolicy: MountConfig['resourcePolicy'], readonly sandbox: 'svg' | 'active' | 'none', readonly passes: 'none' | 'own' | 'all' }
+  readonly cache: CacheRules & { readonly passes: boolean }
+  /** For delivery `serve`. */
+  mountAt (prefix: string): Omit<MountConfig, 'source' | 'images'> & (MountedImages | { readonly images: undefined }) & { readonly prefix: string, readonly source: Source, readonly listingAssets: string | undefined }
+  /** For what comes from an upstream. */
+  proxyAt (prefix: string): ProxyParts<Request>
+}
+
+/** A mount of an upstream. */
+export interface ProxyParts<Request> {
+  readonly prefix: string
+  readonly upstream: Sender
+  readonly upstreamPath: string
+  readonly host: 'origin' | 'client'
+  readonly hooks: UpstreamHooks<Request> | undefined
+  readonly named: (name: string) => Sender | undefined
+}
+
+/** What stands around the mounts. */
+export interface Surroundings<Request> {
+  readonly log: UpstreamLog
+  /** The prefix of the app within its host. */
+  readonly root: string
+  /** Where listings find their style and script. */
+  readonly listingAssets: string
+  /** What an app does its own way, by the prefix of the mount. */
+  readonly hooks?: Readonly<Record<string, UpstreamHooks<Request>>> | undefined
+}
+
+/** Everything that the mounts of a configuration share: sources, image work, upstreams. */
+export interface Mounts<Request> {
+  readonly images: Images
+  readonly upstreams: Upstreams
+  of (mount: MountConfig): MountParts<Request>
+  /** Ends what goes on, once requests in flight have ended. */
+  close (): Promise<void>
+}
+
+/** Opens what the mounts of a checked configuration need. @throws where a directory or a PEM file is gone since it was checked */
+export async function openMounts<Request> (config: Readonly<Config>, surroundings: Surroundings<Request>): Promise<Mounts<Request>> {
+  const { log, root, listingAssets, hooks = {} } = surroundings
+  const upstreams = await openUpstreams(config, log)
+  const sources = await openSources(config)
+  const images = imagesOf(config, sources, log)
+  return {
+    images,
+    upstreams,
+    of: mount => ({
+      security: { resourcePolicy: mount.resourcePolicy, sandbox: mount.permission === 'read-write' ? 'active' : mount.trustActiveContent ? 'none' : 'svg', passes: mount.delivery === 'serve' ? 'none' : mount.delivery === 'gateway' ? 'all' : 'own' },
+      cache: { ...mount.cache, passes: mount.delivery !== 'serve' },
+      mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, ...images.at(mount, prefix, root) }),
+      proxyAt (prefix) {
+        const senderOf = (name: string): Sender | undefined => mount.live ? upstreams.named(name)?.live : upstreams.named(name)
+        const { upstream: name = '' } = mount
+        return { prefix, upstream: senderOf(name) as Sender, upstreamPath: mount.upstreamPath, host: config.upstreams[name]?.host ?? 'origin', hooks: hooks[mount.prefix], named: senderOf }
+      }
+    }),
+    async close () {
+      await images.close()
+      await upstreams.close()
+    }
+  }
+}

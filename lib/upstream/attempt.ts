@@ -1,0 +1,93 @@
+import { isHopByHop, nominatedBy } from '../http/end-to-end-headers.ts'
+import type { Fields } from './message.ts'
+
+/** Who is told what comes of an attempt. One of `failed` and `completed` is the last word. */
+export interface AttemptListener {
+  informed (status: number, headers: Fields): void
+  /** The head is there. `resume` lets the body flow again after `received` has said no. */
+  answered (status: number, headers: Fields, resume: () => void): void
+  /** @returns whether more may come at once */
+  received (chunk: Buffer): boolean
+  completed (trailers: Fields | undefined): void
+  failed (error: Error): void
+}
+
+/** One request on one connection: what undici tells, in the words of {@link AttemptListener}. */
+export class Attempt {
+  readonly #listener: AttemptListener
+  #abort: ((reason: Error) => void) | undefined
+  #cancelled: Error | undefined
+  #status = 0
+  #isOver = false
+
+  constructor (listener: AttemptListener) {
+    this.#listener = listener
+  }
+
+  /** Ends it, wherever it is. Its listener hears nothing more. */
+  cancel (reason: Error): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#cancelled = reason
+    this.#abort?.(reason)
+  }
+
+  /* What undici calls: the handlers by which it hands on fields and bytes as they came. */
+
+  onConnect (abort: (reason?: Error) => void): void {
+    this.#abort = abort
+    if (this.#cancelled !== undefined) abort(this.#cancelled)
+  }
+
+  onHeaders (status: number, raw: Array<Buffer | string>, resume: () => void): boolean {
+    if (this.#isOver) return true
+    const headers = fieldsOf(raw)
+    if (status < 200) {
+      this.#listener.informed(status, headers)
+      return true
+    }
+    this.#status = status
+    this.#listener.answered(status, headers, resume)
+    return true
+  }
+
+  onData (chunk: Buffer): boolean {
+    return this.#isOver || this.#listener.received(chunk)
+  }
+
+  onComplete (raw: Array<Buffer | string> | null): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#listener.completed(raw === null || raw.length === 0 ? undefined : fieldsOf(raw))
+  }
+
+  onError (error: Error & { code?: string }): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    // A 304 may tell the length of what it stands for (RFC 9110 §8.6), which undici takes for that of its body.
+    if (this.#status === 304 && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#listener.completed(undefined)
+    else this.#listener.failed(error)
+  }
+
+  onUpgrade (): void {
+    this.onError(new Error('bad upgrade'))
+  }
+}
+
+/** Fields that go on: without those of the connection. */
+export function fieldsOf (raw: ReadonlyArray<Buffer | string>): Fields {
+  const fields: Fields = {}
+  let connection: string | undefined
+  for (let place = 0; place < raw.length; place += 2) {
+    const name = (raw[place] as Buffer | string).toString('latin1').toLowerCase()
+    const value = (raw[place + 1] as Buffer | string).toString('latin1')
+    if (name === 'connection') connection = connection === undefined ? value : `${connection},${value}`
+    if (isHopByHop(name) || name === '__proto__') continue
+    const known = fields[name]
+    if (known === undefined) fields[name] = value
+    else if (Array.isArray(known)) known.push(value)
+    else fields[name] = [known, value]
+  }
+  for (const name of nominatedBy(connection) ?? []) delete fields[name]
+  return fields
+}
