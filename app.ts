@@ -1,9 +1,6 @@
-import { join } from 'node:path'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { configOf, type MediaOptions as Options } from './lib/config/options.ts'
-import { placesOf } from './lib/image/places.ts'
 import { openMounts, type Delivery, type MountParts } from './lib/mounts.ts'
-import { packageRoot } from './lib/package-root.ts'
 import cachePolicy from './plugins/cache-policy.ts'
 import client from './plugins/client.ts'
 import conditional from './plugins/conditional.ts'
@@ -13,12 +10,14 @@ import imageVariants from './plugins/images.ts'
 import jsonEtag from './plugins/json-etag.ts'
 import proxy, { type ProxyHooks } from './plugins/proxy.ts'
 import readiness from './plugins/readiness.ts'
+import redirect from './plugins/redirect.ts'
 import securityHeaders from './plugins/security-headers.ts'
 import staticFiles from './plugins/static.ts'
 import telemetry from './plugins/telemetry.ts'
 import health from './routes/health.ts'
 import listingAssets, { LISTING_ASSETS } from './routes/listing-assets.ts'
 import proxied from './routes/proxied.ts'
+import redirected from './routes/redirected.ts'
 import served from './routes/served.ts'
 
 export { serverOptions as options } from './plugins/errors.ts'
@@ -27,12 +26,12 @@ export { serverOptions as options } from './plugins/errors.ts'
 export type MediaOptions = Options & { upstreamHooks?: Readonly<Record<string, ProxyHooks>> }
 
 /** Which routes send a mount's bytes. */
-const deliveries: Record<Delivery, (scope: FastifyInstance, parts: MountParts<FastifyRequest>) => Promise<void>> = { serve: served, proxy: proxied, gateway: proxied, redirect: proxied, auto: proxied }
+const deliveries: Record<Delivery, (scope: FastifyInstance, parts: MountParts<FastifyRequest>) => Promise<void>> = { serve: served, proxy: proxied, gateway: proxied, redirect: redirected, auto: redirected }
 
 /** The root app: plugins in hook order, then one scope for each mount. */
 export default async function media (app: FastifyInstance, { upstreamHooks: hooks, ...options }: MediaOptions): Promise<void> {
   const config = await configOf(options, { cwd: process.cwd(), environment: process.env, ignore: Object.keys(serverOptions) })
-  const mounts = await openMounts(config, { log: app.log, root: app.prefix, listingAssets: `/${LISTING_ASSETS}`, hooks })
+  const mounts = await openMounts(config, { log: app.log, root: app.prefix, listingAssets: LISTING_ASSETS, hooks })
   app.addHook('onClose', async function closeMedia () { await mounts.close() })
 
   await app.register(errors)
@@ -43,11 +42,12 @@ export default async function media (app: FastifyInstance, { upstreamHooks: hook
   await app.register(staticFiles)
   await app.register(imageVariants, config.images)
   await app.register(proxy)
+  await app.register(redirect)
   await app.register(health)
-  if (config.mounts.some(mount => mount.listing)) await app.register(listingAssets, { root: join(packageRoot, 'web') })
+  if (config.mounts.some(mount => mount.listing)) await app.register(listingAssets)
   if (Object.keys(config.upstreams).length > 0) app.readiness.describe('upstreams', () => mounts.upstreams.state())
 
-  for (const { mount, prefix: place } of placesOf(config.mounts)) {
+  for (const { mount, prefix: place } of mounts.places) {
     await app.register(async function mountScope (scope) {
       if (mount.cors !== undefined) await scope.register(cors, { ...mount.cors, optionsRoute: false })
       const parts = mounts.of(mount)

@@ -1,10 +1,12 @@
 import type { Config, MountConfig } from './config/schema.ts'
-import type { CacheRules } from './http/cache-control.ts'
+import { cacheControl, type CacheRules } from './http/cache-control.ts'
+import { placesOf, type Place } from './image/places.ts'
 import { imagesOf, type Images, type MountedImages } from './image/registry.ts'
 import { openSources } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
 import type { UpstreamHooks } from './upstream/hooks.ts'
 import type { Sender } from './upstream/message.ts'
+import { proxyTest, redirectTarget } from './upstream/redirect-target.ts'
 import { openUpstreams, type UpstreamLog, type Upstreams } from './upstream/registry.ts'
 
 /** How the bytes of a mount reach clients. */
@@ -18,6 +20,8 @@ export interface MountParts<Request> {
   mountAt (prefix: string): Omit<MountConfig, 'source' | 'images'> & (MountedImages | { readonly images: undefined }) & { readonly prefix: string, readonly source: Source, readonly listingAssets: string | undefined }
   /** For what comes from an upstream. */
   proxyAt (prefix: string): ProxyParts<Request>
+  /** For clients that are sent to the upstream. */
+  redirectAt (prefix: string): RedirectParts<Request>
 }
 
 /** A mount of an upstream. */
@@ -28,6 +32,16 @@ export interface ProxyParts<Request> {
   readonly host: 'origin' | 'client'
   readonly hooks: UpstreamHooks<Request> | undefined
   readonly named: (name: string) => Sender | undefined
+}
+
+/** A mount whose clients are sent elsewhere. */
+export interface RedirectParts<Request> {
+  readonly prefix: string
+  readonly status: 302 | 307
+  readonly cacheControl: string
+  readonly vary: string | undefined
+  readonly needsProxy: ((headers: Readonly<Record<string, string | string[] | undefined>>) => boolean) | undefined
+  locationOf (request: Request): string | Promise<string>
 }
 
 /** What stands around the mounts. */
@@ -45,13 +59,15 @@ export interface Surroundings<Request> {
 export interface Mounts<Request> {
   readonly images: Images
   readonly upstreams: Upstreams
+  /** Where their URLs begin. */
+  readonly places: ReadonlyArray<Place<MountConfig>>
   of (mount: MountConfig): MountParts<Request>
   /** Ends what goes on, once requests in flight have ended. */
   close (): Promise<void>
 }
 
 /** Opens what the mounts of a checked configuration need. @throws where a directory or a PEM file is gone since it was checked */
-export async function openMounts<Request> (config: Readonly<Config>, surroundings: Surroundings<Request>): Promise<Mounts<Request>> {
+export async function openMounts<Request extends { readonly raw: { readonly url?: string | undefined } }> (config: Readonly<Config>, surroundings: Surroundings<Request>): Promise<Mounts<Request>> {
   const { log, root, listingAssets, hooks = {} } = surroundings
   const upstreams = await openUpstreams(config, log)
   const sources = await openSources(config)
@@ -59,6 +75,7 @@ export async function openMounts<Request> (config: Readonly<Config>, surrounding
   return {
     images,
     upstreams,
+    places: placesOf(config.mounts),
     of: mount => ({
       security: { resourcePolicy: mount.resourcePolicy, sandbox: mount.permission === 'read-write' ? 'active' : mount.trustActiveContent ? 'none' : 'svg', passes: mount.delivery === 'serve' ? 'none' : mount.delivery === 'gateway' ? 'all' : 'own' },
       cache: { ...mount.cache, passes: mount.delivery !== 'serve' },
@@ -67,11 +84,37 @@ export async function openMounts<Request> (config: Readonly<Config>, surrounding
         const senderOf = (name: string): Sender | undefined => mount.live ? upstreams.named(name)?.live : upstreams.named(name)
         const { upstream: name = '' } = mount
         return { prefix, upstream: senderOf(name) as Sender, upstreamPath: mount.upstreamPath, host: config.upstreams[name]?.host ?? 'origin', hooks: hooks[mount.prefix], named: senderOf }
-      }
+      },
+      redirectAt: prefix => redirectParts(config, mount, { prefix, resolve: hooks[mount.prefix]?.resolve })
     }),
     async close () {
       await images.close()
       await upstreams.close()
+    }
+  }
+}
+
+function redirectParts<Request extends { readonly raw: { readonly url?: string | undefined } }> ({ upstreams }: Readonly<Config>, mount: MountConfig, { prefix, resolve }: { prefix: string, resolve: UpstreamHooks<Request>['resolve'] }): RedirectParts<Request> {
+  const { redirect: { base, template = '{path}', query, status, cache, ...rules }, upstream = '', upstreamPath, delivery } = mount
+  const locations = new Map(Object.entries(upstreams).map(([name, { origins }]) => {
+    const own = name === upstream ? base : undefined
+    return [name, redirectTarget({ prefix, base: own ?? `${origins[0]?.url.replace(/\/+$/, '')}${upstreamPath}`, template, query })]
+  }))
+  const locate = ({ raw: { url = '/' } }: Request, name: string): string => {
+    const locationOf = locations.get(name)
+    if (locationOf === undefined) throw new TypeError(`Expected resolve to name an upstream but received ${name}`)
+    return locationOf(url)
+  }
+  const { needsProxy, vary } = delivery === 'auto' ? proxyTest(rules) : { needsProxy: undefined, vary: undefined }
+  return {
+    prefix,
+    status,
+    cacheControl: cacheControl(cache),
+    vary,
+    needsProxy,
+    async locationOf (request) {
+      const resolved = await resolve?.(request)
+      return locate(request, typeof resolved === 'object' ? resolved.name : resolved ?? upstream)
     }
   }
 }

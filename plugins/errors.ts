@@ -14,12 +14,40 @@ const PROBLEM_TYPE = 'application/problem+json'
  */
 export default fp(async function errors (app) {
   app.setErrorHandler(handleError)
+  app.addHook('onRequest', restoreUrl)
   try {
     app.setNotFoundHandler(handleNotFound)
   } catch {
     // The host has one for this prefix, and keeps it: Fastify takes one for each prefix.
   }
 }, { fastify: '5.x', name: 'fastify-media-errors' })
+
+/** `%` with what is not UTF-8 behind it: the router would refuse the URL before any hook, and origins have such names. */
+const malformed = /%(?![0-9a-f]{2})|(?:%[89a-f][0-9a-f])+/gi
+
+/** A URL that the router can read, in place of one that it cannot. {@link restoreUrl} undoes it. */
+function routableUrl ({ url = '/' }: { readonly url?: string | undefined }): string {
+  const mark = url.search(/[?#;]/)
+  const path = mark === -1 ? url : url.slice(0, mark)
+  if (!path.includes('%') || isEncoded(path)) return url
+  return path.replaceAll(malformed, text => isEncoded(text) ? text : text.replaceAll('%', '%25')) + (mark === -1 ? '' : url.slice(mark))
+}
+
+function isEncoded (text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** From here on everybody reads what the client sent. */
+function restoreUrl (request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  const { raw, originalUrl } = request
+  if (raw.url !== originalUrl && routableUrl({ url: originalUrl }) === raw.url) raw.url = originalUrl
+  done()
+}
 
 /** Answers an error. For `setErrorHandler`, and as Fastify's `frameworkErrors` option. */
 export function handleError (error: FastifyError | MediaError | Error, request: FastifyRequest, reply: FastifyReply): void {
@@ -102,6 +130,7 @@ export const serverOptions = {
   logController: new LogController({ disableRequestLogging: true }),
   childLoggerFactory: (logger, bindings, options) => new LazyLog(logger, bindings, options) as unknown as FastifyBaseLogger,
   return503OnClosing: false,
+  rewriteUrl: routableUrl,
   routerOptions: { maxParamLength: 4096 }, // IPX's modifiers are one segment
   http: { requireHostHeader: false } // the client plugin requires it, and answers with a problem
 } satisfies FastifyHttpOptions<Server>

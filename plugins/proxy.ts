@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
@@ -117,14 +118,15 @@ function tellEarly ({ raw: response }: FastifyReply, status: number, { link, ...
   }
 }
 
-function sendAnswer (reply: FastifyReply, { status, headers, body, trailers }: UpstreamResponse): FastifyReply {
+function sendAnswer (reply: FastifyReply, { status, headers, body }: UpstreamResponse): FastifyReply {
   const { method } = reply.request.raw
   addVia(headers)
   if (headers['content-length'] !== undefined || method === 'HEAD') delete headers.trailer
   reply.code(status).headers(headers)
-  void trailers
-  const isBare = method === 'HEAD' || status === 204 || status === 304
-  return isBare ? reply.send() : reply.send(body)
+  if (method === 'HEAD' || status === 204 || status === 304) return reply.send()
+  // Of bytes without a type Fastify would say that they have one.
+  if (Buffer.isBuffer(body) && headers['content-type'] === undefined && body.length > 0) return reply.header('content-length', String(body.length)).send(Readable.from([body], { objectMode: false }))
+  return reply.send(body)
 }
 
 async function sendFailure (reply: FastifyReply, { hooks }: ProxyMount, error: unknown): Promise<FastifyReply> {

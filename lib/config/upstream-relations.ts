@@ -1,3 +1,5 @@
+import { cacheControl } from '../http/cache-control.ts'
+import { redirectTarget } from '../upstream/redirect-target.ts'
 import { remoteRules } from '../upstream/remote-rules.ts'
 import { attempt, list, record, type Loose } from './loose.ts'
 import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
@@ -37,10 +39,14 @@ function sourceMistakes ({ driver, upstream, allow, addresses }: Loose, path: st
   return list(allow).flatMap((rule, place) => attempt(`${path}.allow[${place}]`, rule, text => remoteRules([text], { addresses: addresses === 'any' ? 'any' : 'public' })))
 }
 
-function mountMistakes ({ delivery, source, upstream }: Loose, path: string, needUpstream: (name: unknown, path: string) => Mistake[]): Mistake[] {
+function mountMistakes ({ delivery, source, upstream, redirect }: Loose, path: string, needUpstream: (name: unknown, path: string) => Mistake[]): Mistake[] {
   const [needed, other, given, spare] = delivery === 'serve' ? ['source', 'upstream', source, upstream] as const : ['upstream', 'source', upstream, source] as const
   if (typeof delivery !== 'string') return []
+  const { base, template, cache } = record(redirect)
   return [
+    ...attempt(`${path}.redirect.base`, base, refuseBadOrigin),
+    ...attempt(`${path}.redirect.template`, template, text => redirectTarget({ prefix: '', base: 'https://example.com/base', template: text, query: 'drop' })),
+    ...attempt(`${path}.redirect.cache`, cache, cacheControl),
     ...needUpstream(upstream, `${path}.upstream`),
     ...(given === undefined ? [{ path: `${path}.${needed}`, message: `Expected the name of ${needed === 'source' ? 'a source' : 'an upstream'}, because delivery is "${delivery}"` }] : []),
     ...(spare === undefined ? [] : [{ path: `${path}.${other}`, message: `Expected none, because delivery is "${delivery}"` }])

@@ -118,7 +118,7 @@ export const Rewrite = Section('What is changed in an origin\'s answers on their
 export const Redirect = Section('For delivery `redirect` and `auto`: where clients are sent', {
   status: defaulted(Type.Union([Type.Literal(302), Type.Literal(307)], { description: 'The status of the redirect' }), 302),
   base: Type.Optional(Like('https://cdn.example.com/assets', httpUrl, { description: 'The URL below which clients find the files, where it is not that of the first origin' })),
-  template: Type.Optional(Like('{path}', '^[^\\s\\\\]*\\{path\\}[^\\s\\\\]*$', { description: 'What follows the base: `{path}` is the path below the mount; a query in it is added' })),
+  template: Type.Optional(Like('{path}', '^(?=/|\\{path\\})[^\\s\\\\{}#]*\\{path\\}[^\\s\\\\{}#]*$', { description: 'What follows the base: `{path}` is the path below the mount; a query in it is added' })),
   query: Words('`keep` sends the query of the request along, `drop` does not', ['keep', 'drop'], 'keep'),
   cache: defaulted(Rule('How long a client may keep the redirect'), 'no-cache'),
   proxyFor: List('For `auto`: who gets the bytes through this server, beside those who send `Prefer: proxy`: requests with `Range`, with a `User-Agent` that holds one of `userAgents`, of pages with `Sec-Fetch-Mode: cors`', Type.Unsafe<'range' | 'user-agent' | 'cors'>({ type: 'string', enum: ['range', 'user-agent', 'cors'] }), ['range', 'cors']),

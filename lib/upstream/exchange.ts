@@ -68,7 +68,6 @@ export class Exchange implements AttemptListener, BodySource {
   #received = 0
   #body: UpstreamBody | undefined
   #flow: (() => void) | undefined
-  #trailers: Fields | undefined
   #isOver = false
 
   constructor (context: ExchangeContext, request: UpstreamRequest) {
@@ -157,7 +156,7 @@ export class Exchange implements AttemptListener, BodySource {
   }
 
   #stream (): void {
-    if (this.#head === undefined) return
+    if (this.#head === undefined || this.#body !== undefined) return
     const body = new UpstreamBody(this)
     this.#body = body
     for (const chunk of this.#early) body.receive(chunk)
@@ -182,10 +181,10 @@ export class Exchange implements AttemptListener, BodySource {
       this.failed(new Error('The rest has another length than it should have'))
       return
     }
-    this.#trailers = trailers
     this.#end('good')
+    if (trailers !== undefined) this.#stream() // they travel behind a stream alone
     if (this.#body !== undefined) this.#body.complete(trailers)
-    else this.#resolve({ ...this.#head, body: this.#early.length < 2 ? this.#early[0] ?? nothing : Buffer.concat(this.#early, this.#earlyBytes), trailers: () => this.#trailers })
+    else this.#resolve({ ...this.#head, body: this.#early.length < 2 ? this.#early[0] ?? nothing : Buffer.concat(this.#early, this.#earlyBytes), trailers: () => undefined })
   }
 
   failed (error: Error): void {
@@ -198,7 +197,7 @@ export class Exchange implements AttemptListener, BodySource {
       this.#begin(this.#request)
     } else if (this.#download !== undefined && this.#resumed < this.#context.resumes) {
       this.#context.onEvent?.({ kind: 'resumed', origin: origin?.label ?? '', error })
-      this.#resume(this.#download, error)
+      this.#resume(this.#download)
     } else {
       this.#giveUp(upstreamFailure(error, this.#context.name, origin?.label))
     }
@@ -210,7 +209,7 @@ export class Exchange implements AttemptListener, BodySource {
     return body === undefined && idempotent.has(method) && code !== 'UND_ERR_HEADERS_TIMEOUT' && this.#attempts <= this.#context.retries && this.#context.budget.take()
   }
 
-  #resume (download: Download, error: Error): void {
+  #resume (download: Download): void {
     const { end, start } = download
     if (end !== undefined && this.#received === end - start + 1) {
       this.completed(undefined) // all of it had come
@@ -230,7 +229,6 @@ export class Exchange implements AttemptListener, BodySource {
       this.#stopWaiting = undefined
       clearTimeout(timer)
     }
-    void error
   }
 
   resume (): void {
