@@ -30,6 +30,8 @@ export interface ProxyParts<Request> {
   readonly upstream: Sender
   readonly upstreamPath: string
   readonly host: 'origin' | 'client'
+  readonly vary: string | undefined
+  readonly ownsCors: boolean
   readonly hooks: UpstreamHooks<Request> | undefined
   readonly named: (name: string) => Sender | undefined
 }
@@ -83,7 +85,7 @@ export async function openMounts<Request extends { readonly raw: { readonly url?
       proxyAt (prefix) {
         const senderOf = (name: string): Sender | undefined => mount.live ? upstreams.named(name)?.live : upstreams.named(name)
         const { upstream: name = '' } = mount
-        return { prefix, upstream: senderOf(name) as Sender, upstreamPath: mount.upstreamPath, host: config.upstreams[name]?.host ?? 'origin', hooks: hooks[mount.prefix], named: senderOf }
+        return { prefix, upstream: senderOf(name) as Sender, upstreamPath: mount.upstreamPath, host: config.upstreams[name]?.host ?? 'origin', vary: mount.delivery === 'auto' ? proxyTest(mount.redirect).vary : undefined, ownsCors: mount.cors !== undefined, hooks: hooks[mount.prefix], named: senderOf }
       },
       redirectAt: prefix => redirectParts(config, mount, { prefix, resolve: hooks[mount.prefix]?.resolve })
     }),

@@ -5,6 +5,7 @@ import { MediaError } from '../lib/errors.ts'
 import { endToEnd } from '../lib/http/end-to-end-headers.ts'
 import { addForwarding, addVia } from '../lib/http/forwarding.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
+import { addVary } from '../lib/http/vary.ts'
 import type { UpstreamHooks } from '../lib/upstream/hooks.ts'
 import type { Fields, Sender, UpstreamRequest, UpstreamResponse } from '../lib/upstream/message.ts'
 import { targetPath } from '../lib/upstream/target.ts'
@@ -21,6 +22,10 @@ export interface ProxyMount {
   readonly upstreamPath?: string
   /** Whose name the origin sees in `Host`. Default that of the origin. */
   readonly host?: 'origin' | 'client'
+  /** Fields of the request that decided for this way, for `Vary`. */
+  readonly vary?: string | undefined
+  /** Whether the mount has a CORS policy of its own: then that of the origin is left out. */
+  readonly ownsCors?: boolean
   readonly hooks?: ProxyHooks | undefined
   /** Senders that `hooks.resolve` may name. */
   readonly named?: ((name: string) => Sender | undefined) | undefined
@@ -56,7 +61,7 @@ async function passThrough (this: FastifyReply, mount: ProxyMount): Promise<Fast
   response.once('close', leave)
   try {
     const answer = await sent(this, mount, outgoing, left.signal)
-    return sendAnswer(this, answer)
+    return sendAnswer(this, mount, answer)
   } catch (error) {
     if (error instanceof ClientLeft) return this.code(499).send()
     return await sendFailure(this, mount, error)
@@ -118,9 +123,11 @@ function tellEarly ({ raw: response }: FastifyReply, status: number, { link, ...
   }
 }
 
-function sendAnswer (reply: FastifyReply, { status, headers, body }: UpstreamResponse): FastifyReply {
+function sendAnswer (reply: FastifyReply, { vary, ownsCors = false }: ProxyMount, { status, headers, body }: UpstreamResponse): FastifyReply {
   const { method } = reply.request.raw
   addVia(headers)
+  if (ownsCors) for (const name of Object.keys(headers)) if (name.startsWith('access-control-')) delete headers[name]
+  for (const fields of [reply.getHeader('vary')?.toString(), vary]) if (fields !== undefined) headers.vary = addVary(headers.vary?.toString(), fields)
   if (headers['content-length'] !== undefined || method === 'HEAD') delete headers.trailer
   reply.code(status).headers(headers)
   if (method === 'HEAD' || status === 204 || status === 304) return reply.send()

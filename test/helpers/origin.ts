@@ -1,0 +1,10 @@
+/* Origins on loopback for tests of what stands in front of them: polite ones, and each way to misbehave. */
+export * from './origin/answers.ts'
+export * from './origin/content.ts'
+export { deafOrigin } from './origin/deaf.ts'
+export * from './origin/endings.ts'
+export { file, type FileAnswers } from './origin/files.ts'
+export { origin, type Handler, type Origin, type OriginOptions, type OriginRequest } from './origin/polite.ts'
+export { aMoment, chunk, drip, flush, head, rawOrigin, reset, write, type RawOrigin, type RawRequest, type Script } from './origin/raw.ts'
+export { tlsOrigin, type TlsChoices } from './origin/tls.ts'
+export type { Watched } from './origin/watch.ts'
