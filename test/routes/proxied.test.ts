@@ -162,8 +162,7 @@ t.test('a client that leaves ends the request at the origin, also before there i
   await eventually(() => far.requests.length === 1)
   leaving.abort()
   await fetching
-  await eventually(() => far.connections === 0)
-  t.equal(far.connections, 0)
+  t.ok(await eventually(() => far.opened > far.connections), 'its connection is closed: undici makes another for those to come')
 })
 
 t.test('a download whose origin dies goes on where it ended', async t => {
