@@ -41,7 +41,7 @@ export default async function media (app: FastifyInstance, { upstreamHooks: hook
   await app.register(conditional)
   await app.register(staticFiles)
   await app.register(imageVariants, config.images)
-  await app.register(proxy)
+  await app.register(proxy, { control: mounts.upstreams })
   await app.register(redirect)
   await app.register(health)
   if (config.mounts.some(mount => mount.listing)) await app.register(listingAssets)

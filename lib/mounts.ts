@@ -72,7 +72,7 @@ export interface Mounts<Request> {
 export async function openMounts<Request extends { readonly raw: { readonly url?: string | undefined } }> (config: Readonly<Config>, surroundings: Surroundings<Request>): Promise<Mounts<Request>> {
   const { log, root, listingAssets, hooks = {} } = surroundings
   const upstreams = await openUpstreams(config, log)
-  const sources = await openSources(config)
+  const sources = await openSources(config, upstreams.senders)
   const images = imagesOf(config, sources, log)
   return {
     images,

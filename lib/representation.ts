@@ -41,6 +41,8 @@ export interface Representation {
   readonly bytes?: Buffer | undefined
   /** Where the bytes lie on disk, for who opens them in another process. */
   readonly stored?: StoredFile | undefined
+  /** Told by who described it and will not open it: what waited to be opened is let go. */
+  readonly release?: (() => void) | undefined
   /** Told by who found, elsewhere than through `open`, that the bytes are no longer these: they are looked at again. */
   readonly outdated?: (() => void) | undefined
   /** How the cache saw it, for the log: `hot`, `load`, `disk` … */

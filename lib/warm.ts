@@ -10,6 +10,7 @@ import { openSources, type Sources } from './sources/registry.ts'
 import { filesOf } from './sources/walk.ts'
 import type { Asked } from './transform/asked.ts'
 import { parseQuery } from './transform/grammars/query.ts'
+import { openUpstreams } from './upstream/registry.ts'
 
 export type { WarmNews } from './image/warm.ts'
 
@@ -57,7 +58,8 @@ export async function warm (configuration: ConfigInput, choices: WarmChoices): P
   const { base, concurrency, signal = new AbortController().signal, onNews, onTotal, log = { warn: () => {} } } = choices
   const { config: own } = await resolveConfig(configuration, { base })
   const config = fitted(own, concurrency)
-  const sources = await openSources(config)
+  const upstreams = await openUpstreams(config, { info () {}, warn: (facts, message) => log.warn(facts, message) })
+  const sources = await openSources(config, upstreams.senders)
   const images = imagesOf(config, sources, log)
   const counts: WarmCounts = { made: 0, there: 0, failed: 0, picture: 0, 'no-picture': 0 }
   const ended = new AbortController()
@@ -76,6 +78,7 @@ export async function warm (configuration: ConfigInput, choices: WarmChoices): P
   } finally {
     ended.abort()
     await images.close()
+    await upstreams.close()
   }
 }
 

@@ -68,6 +68,7 @@ function deliver (this: FastifyReply, representation: Representation, options?: 
   this.representation = representation
   if (representation.vary !== undefined) this.header('vary', addVary(this.getHeader('vary') as string | undefined, representation.vary))
   const outcome = evaluatePreconditions(method, headers, representation)
+  if (outcome !== 'proceed') representation.release?.()
   if (outcome === 412) throw new MediaError('precondition-failed')
   if (outcome === 304) return this.code(304).headers(validatorsOf(representation)).send()
 
@@ -125,9 +126,13 @@ class ClientLeft extends Error {
 function send (reply: FastifyReply, representation: Representation): FastifyReply | Promise<FastifyReply> {
   const { method = 'GET', headers } = reply.request.raw
   reply.headers(headersOf(representation))
-  if (method === 'HEAD') return reply.send()
+  if (method === 'HEAD') {
+    representation.release?.()
+    return reply.send()
+  }
   if (method === 'GET' && headers.range !== undefined && representation.size !== undefined && rangeApplies(headers, representation)) {
     const ranges = parseRange(headers.range, representation.size)
+    if (ranges === 'unsatisfiable') representation.release?.()
     if (ranges === 'unsatisfiable') throw new MediaError('range-not-satisfiable', { headers: { 'content-range': contentRange(representation.size), 'accept-ranges': 'bytes' } })
     // Several ranges travel in one multipart body, and their coding would be taken for its own.
     if (ranges !== 'whole' && (ranges.length === 1 || representation.encoding === undefined)) return sendRanges(reply, representation, representation.size, ranges)

@@ -8,6 +8,7 @@ import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { addVary } from '../lib/http/vary.ts'
 import type { UpstreamHooks } from '../lib/upstream/hooks.ts'
 import type { Fields, Sender, UpstreamRequest, UpstreamResponse } from '../lib/upstream/message.ts'
+import type { OriginState } from '../lib/upstream/origins.ts'
 import { targetPath } from '../lib/upstream/target.ts'
 
 /** Hooks of an app, with Fastify's own request. */
@@ -31,7 +32,23 @@ export interface ProxyMount {
   readonly named?: ((name: string) => Sender | undefined) | undefined
 }
 
+/** The upstreams of an app, as it may look at them and take their origins out of service. */
+export interface UpstreamControl {
+  /** How the origins of each upstream are. */
+  state (): Readonly<Record<string, readonly OriginState[]>>
+  /**
+   * Takes an origin out of service, or back: it gets no new requests, and those under way go on.
+   *
+   * @param label as `state` tells it: `assets[0]`
+   * @throws {RangeError} where there is none of the label
+   */
+  drain (label: string, draining?: boolean): void
+}
+
 declare module 'fastify' {
+  interface FastifyInstance {
+    upstreams: UpstreamControl | null
+  }
   interface FastifyReply {
     /**
      * Answers with a file of an upstream, passed through as it comes: GET and HEAD.
@@ -43,7 +60,8 @@ declare module 'fastify' {
 }
 
 /** `reply.proxy(mount)`: from a request to the bytes of another server. */
-export default fp(async function proxy (app) {
+export default fp(async function proxy (app, { control = null }: { control?: UpstreamControl | null }) {
+  if (!app.hasDecorator('upstreams')) app.decorate('upstreams', control)
   if (app.hasReplyDecorator('proxy')) return
   app.decorateReply('proxy', passThrough)
 }, { fastify: '5.x', name: 'fastify-media-proxy', dependencies: ['fastify-media-client', 'fastify-media-static'] })

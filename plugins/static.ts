@@ -5,7 +5,7 @@ import { selectCoding } from '../lib/http/accept-encoding.ts'
 import { addVary } from '../lib/http/vary.ts'
 import { listingFormat, listingJson, listingPage, type ListingView } from '../lib/listing.ts'
 import { lastSegment } from '../lib/paths/last-segment.ts'
-import { childKey, decodePath, encodeSegment, pathBelow, type Key, type RequestPath } from '../lib/paths/request-path.ts'
+import { childKey, decodePath, encodeSegment, pathBelow, rawBelow, type Key, type RequestPath } from '../lib/paths/request-path.ts'
 import { fallbackKey, type Fallback } from '../lib/paths/fallback.ts'
 import type { ContentCoding, Representation } from '../lib/representation.ts'
 import type { Found, FoundFile, Source } from '../lib/sources/source.ts'
@@ -51,7 +51,8 @@ export default fp(async function staticFiles (app) {
 function serve (this: FastifyReply, mount: Mount): FastifyReply | Promise<FastifyReply> {
   const url = this.request.raw.url as string
   this.request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
-  const path = pathBelow(decodePath(url), mount.prefix)
+  const { keyOf } = mount.source
+  const path = keyOf === undefined ? pathBelow(decodePath(url), mount.prefix) : { key: keyOf(rawBelow(url, mount.prefix)), directory: false }
   if (path === undefined) throw new MediaError('not-found')
   return this.deliverCurrent(() => serveCurrent(this, mount, path))
 }

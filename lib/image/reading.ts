@@ -1,7 +1,7 @@
 import { Recent } from '../cache/recent.ts'
 import { MediaError } from '../errors.ts'
 import { OCTET_STREAM, typeOf } from '../http/media-type.ts'
-import { decodePath, encodeSegment, pathBelow, rawPath, type Key } from '../paths/request-path.ts'
+import { decodePath, encodeSegment, pathBelow, rawBelow, rawPath, type Key } from '../paths/request-path.ts'
 import type { Asked } from '../transform/asked.ts'
 import { parseIpx } from '../transform/grammars/ipx.ts'
 import { hasOperation, parseQuery, type QueryPolicy } from '../transform/grammars/query.ts'
@@ -27,6 +27,8 @@ export interface ReadingOptions extends QueryPolicy {
   readonly grammars: readonly ('query' | 'ipx')[]
   /** The prefix of the app that the mount is in; `''` at the root. */
   readonly root?: string
+  /** How the source reads its keys itself; see `Source.keyOf`. */
+  readonly keyOf?: ((raw: string) => Key) | undefined
   /** Prefixes of other mounts below this one, as clients see them: what they hold is theirs, however it is spelled. */
   readonly others?: readonly string[]
 }
@@ -79,12 +81,15 @@ export class Readings {
     for (const base of this.#usesIpx ? [this.#prefix, this.#root] : []) {
       if (!raw.startsWith(base + IPX)) continue
       const { asked, path } = parseIpx(raw.slice(base.length + IPX.length))
+      if (this.#options.keyOf !== undefined) return this.#reading(`${base}/${path}`, asked)
       if (this.#isOfAnother(decodePath(`${base}/${path}`))) throw new MediaError('not-found')
       return this.#reading(`${base}/${path}`, asked)
     }
     const mark = target.search(/[?#]/)
     if (!this.#usesQuery || target[mark] !== '?') return undefined
     const search = target.slice(mark + 1)
+    // What names another server's file is asked for as a picture: its own query is a part of the path.
+    if (this.#options.keyOf !== undefined) return this.#asking(raw, parseQuery(search, this.#options))
     const below = pathBelow(decodePath(raw), this.#prefix)
     if (below === undefined || below.directory) return undefined
     const type = typeOf(below.key)
@@ -112,6 +117,12 @@ export class Readings {
   }
 
   #reading (raw: string, asked: Asked): Reading | undefined {
+    const { keyOf } = this.#options
+    if (keyOf !== undefined) {
+      const key = keyOf(rawBelow(raw, this.#prefix))
+      const path = `${this.#prefix}/${key}`
+      return { key, path, tag: path.replace(/[^\x21-\x7e]|[,"\\]/g, encodeURIComponent), asked, plans: new Map() }
+    }
     const path = decodePath(raw)
     const below = pathBelow(path, this.#prefix)
     return below === undefined || below.directory ? undefined : { key: below.key, path, tag: path.split('/').map(encodeSegment).join('/'), asked, plans: new Map() }

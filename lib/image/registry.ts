@@ -58,7 +58,7 @@ export function imagesOf (config: Readonly<Config>, sources: Sources, log: Image
       const within = mount.prefix === '/' ? '' : mount.prefix
       const others = config.mounts.filter(other => other !== mount && other.prefix.startsWith(`${within}/`) && other.prefix !== '/').map(other => root + other.prefix)
       return {
-        images: new MountImages(prefix, policyOf(mount, { root, others }), async () => ({ ...await open(), overlay })),
+        images: new MountImages(prefix, policyOf(mount, { root, others, keyOf: sources.of(mount).keyOf }), async () => ({ ...await open(), overlay })),
         provisionalCache: provisionalOf(mount),
         clientHints: mount.images.clientHints,
         fallbackImage: mount.images.fallback === undefined ? undefined : childKey(rootKey, mount.images.fallback)
@@ -97,7 +97,7 @@ async function openParts (work: Config['images'], log: ImageLog): Promise<{ deri
   }
 }
 
-function policyOf ({ images }: MountConfig, place: Pick<ReadingOptions, 'root' | 'others'>): ImagePolicy {
+function policyOf ({ images }: MountConfig, place: Pick<ReadingOptions, 'root' | 'others' | 'keyOf'>): ImagePolicy {
   const { limits, unknownParameters, ignoredParameters, grammars, mode, widths, qualities, formats, upgrade, clientHints, info, gps, inputs } = images
   return {
     reading: { ...place, grammars, unknown: unknownParameters, ignored: ignoredParameters },

@@ -91,6 +91,18 @@ export function pathBelow (path: string, prefix: string): RequestPath | undefine
   return { key: brand(path.slice(prefix.length + 1, end)), directory }
 }
 
+/**
+ * What stands below a mount's prefix in a request target, as it was sent: without the query, and
+ * without a slash in front.
+ *
+ * @throws {MediaError} `not-found` outside the prefix, or where the prefix itself is spelled otherwise
+ */
+export function rawBelow (target: string, prefix: string): string {
+  const raw = rawPath(target)
+  if (!raw.startsWith(`${prefix}/`)) throw new MediaError('not-found')
+  return raw.slice(prefix.length + 1)
+}
+
 /** The key of a name within a directory. The name comes from a source or the configuration, never from a URL. */
 export function childKey (directory: Key, name: string): Key {
   return brand(directory === '' ? name : `${directory}/${name}`)

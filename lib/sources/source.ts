@@ -52,6 +52,13 @@ export interface Listing {
  */
 export interface Source {
   /**
+   * Reads a key itself out of what stands below a mount in a request target, as it was sent,
+   * where keys are no paths. Every key that it gives names a file, if anything.
+   *
+   * @throws {MediaError} a code of status 400
+   */
+  readonly keyOf?: ((raw: string) => Key) | undefined
+  /**
    * What a key names, or undefined where it names nothing. Opens nothing.
    *
    * @throws {MediaError} `forbidden` where the store refuses us, `out-of-descriptors`, `internal`

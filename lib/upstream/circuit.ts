@@ -22,8 +22,9 @@ export const LONGEST_EJECTION_MS = 60_000
 
 /**
  * Takes one origin out of use after failures in a row, and lets one request at a time try it
- * when the time is over. What was under way before says nothing any more: each ejection and
- * each trial begins a turn of its own, and an outcome of an older turn is not counted.
+ * when the time is over. What was under way before says nothing any more: each ejection begins a
+ * turn, and an outcome of an older turn is not counted. Only a good outcome makes it forget its
+ * failures, so that a trial that fails is one too many.
  */
 export class Circuit {
   readonly #options: CircuitOptions
@@ -59,19 +60,17 @@ export class Circuit {
 
   /** A request passes; after an ejection it is the trial. @returns its turn, for what comes of it */
   pass (): number {
-    if (this.#position === 'up') return this.#turn
-    this.#position = 'probing'
-    return ++this.#turn
+    if (this.#position === 'ejected') this.#position = 'probing'
+    return this.#turn
   }
 
   /**
-   * The head of a good answer came: a trial need not wait for the end of a long body. One failure
-   * more, of this body too, opens the circuit again.
+   * The head of an answer came: a trial need not wait for the end of a long body. Its failures
+   * are not forgotten: the next one, of this body too, ejects again.
    */
   trust (turn: number): void {
     if (this.#position !== 'probing' || turn !== this.#turn) return
     this.#position = 'up'
-    this.#failures = this.#options.ejectAfter - 1
   }
 
   settle (turn: number, outcome: Outcome): void {
@@ -82,7 +81,7 @@ export class Circuit {
       this.#ejections = 0
     } else if (outcome === 'bad') {
       this.#failures++
-      if (this.#position === 'probing' || this.#failures >= this.#options.ejectAfter) this.#eject()
+      if (this.#failures >= this.#options.ejectAfter) this.#eject()
     } else if (this.#position === 'probing') {
       this.#position = 'ejected' // and the next request may try: its time is over
     }

@@ -59,6 +59,7 @@ export class Exchange implements AttemptListener, BodySource {
   #line: Line | undefined
   #stopWaiting: (() => void) | undefined
   #tried: Set<Origin> | undefined
+  #failure: MediaError | undefined
   #attempts = 0
   #resumed = 0
   #head: { status: number, headers: Fields } | undefined
@@ -99,7 +100,8 @@ export class Exchange implements AttemptListener, BodySource {
       if (line.places.take()) this.#send(line, request)
       else this.#waitFor(line, request)
     } catch (error) {
-      this.#giveUp(error as Error)
+      // What began it tells more than that now nobody is left to be asked.
+      this.#giveUp(this.#failure ?? error as Error)
     }
   }
 
@@ -191,6 +193,7 @@ export class Exchange implements AttemptListener, BodySource {
     if (this.#isOver) return
     const origin = this.#lease?.origin
     this.#leave('bad')
+    this.#failure ??= upstreamFailure(error, this.#context.name, origin?.label)
     if (this.#head === undefined && this.#mayRetry(error)) {
       if (origin !== undefined) (this.#tried ??= new Set()).add(origin)
       this.#context.onEvent?.({ kind: 'retried', origin: origin?.label ?? '', error })
@@ -199,7 +202,7 @@ export class Exchange implements AttemptListener, BodySource {
       this.#context.onEvent?.({ kind: 'resumed', origin: origin?.label ?? '', error })
       this.#resume(this.#download)
     } else {
-      this.#giveUp(upstreamFailure(error, this.#context.name, origin?.label))
+      this.#giveUp(this.#failure)
     }
   }
 

@@ -12,7 +12,7 @@ export interface OriginEvent extends OriginState {
 /** The right to send one request. */
 export interface OriginLease {
   readonly origin: Origin
-  /** The head of a good answer came: an origin on trial is back, whatever time the body takes. May be left out. */
+  /** The head of an answer came: an origin on trial is back, whatever time the body takes. May be left out. */
   answered (): void
   /** Once, when the exchange has ended; what comes after the first is not counted. */
   end (outcome: Outcome): void
@@ -139,7 +139,7 @@ export class Origins {
    */
   #next (tried: ReadonlySet<Origin> | undefined): Peer | undefined {
     const peers = this.#peers
-    if (peers.length === 1) return peers[0]?.takes === true && tried?.has(peers[0]) !== true ? peers[0] : undefined
+    if (peers.length === 1) return peers[0]?.takes === true ? peers[0] : undefined
     const least = this.#leastPending ? this.#leastLoad(tried) : Infinity
     let best: Peer | undefined
     let paid = 0

@@ -1,15 +1,31 @@
 import { readFile } from 'node:fs/promises'
 import { Pool, type buildConnector } from 'undici'
-import type { Config, UpstreamConfig } from '../config/schema.ts'
+import type { Config, SourceConfig, UpstreamConfig } from '../config/schema.ts'
 import { guardedConnect, type TlsOptions } from './guarded-connect.ts'
 import { startHealthChecks, type HealthChecks, type Probe } from './health-checks.ts'
 import type { OriginState } from './peer.ts'
+import { remoteUpstreams } from './remote-upstreams.ts'
+import type { Sender } from './message.ts'
 import { Upstream } from './upstream.ts'
+
+type RemoteConfig = Extract<SourceConfig, { driver: 'remote' }>
 
 /** The upstreams of a configuration. */
 export interface Upstreams {
   /** @returns undefined where there is none of the name */
   named (name: string): Upstream | undefined
+  /** What sources ask for files that lie elsewhere. */
+  readonly senders: {
+    named (name: string): { readonly sender: Sender, readonly bases: readonly string[] }
+    remote (name: string, config: RemoteConfig): { senderOf (url: URL): Sender, close (): Promise<void> }
+  }
+  /**
+   * Takes an origin out of service, or back: it gets no new requests.
+   *
+   * @param label as `state` tells it: `assets[0]`
+   * @throws {RangeError} where there is none of the label
+   */
+  drain (label: string, draining?: boolean): void
   /** How the origins of each are. No addresses. */
   state (): Record<string, OriginState[]>
   close (): Promise<void>
@@ -27,6 +43,18 @@ export async function openUpstreams (config: Pick<Config, 'upstreams'>, log: Ups
   for (const [name, own] of Object.entries(config.upstreams)) open.set(name, await openUpstream(name, own, log))
   return {
     named: name => open.get(name)?.upstream,
+    senders: {
+      named (name) {
+        const { upstream } = open.get(name) as { upstream: Upstream }
+        return { sender: upstream, bases: upstream.config.origins.map(({ url }) => url) }
+      },
+      remote: (name, own) => remoteUpstreams(name, own)
+    },
+    drain (label, draining = true) {
+      const upstream = open.get(label.replace(/\[\d+\]$/, ''))?.upstream
+      if (upstream === undefined) throw new RangeError(`There is no origin ${label}`)
+      upstream.origins.drain(label, draining)
+    },
     state: () => Object.fromEntries([...open].map(([name, { upstream }]) => [name, upstream.origins.state()])),
     async close () {
       await Promise.all([...open.values()].map(async each => await each.close()))
@@ -39,7 +67,7 @@ async function openUpstream (name: string, config: UpstreamConfig, log: Upstream
   const upstream = new Upstream(name, config, {
     connect,
     onEvent (event) {
-      if (!('kind' in event)) log.warn({ upstream: name, ...event }, `An origin is ${event.state}`)
+      if (!('kind' in event)) log[event.state === 'up' || event.state === 'probing' ? 'info' : 'warn']({ upstream: name, ...event }, `An origin is ${event.state}`)
       else log.warn({ upstream: name, origin: event.origin, err: event.error }, event.kind === 'retried' ? 'A request is sent again' : 'The rest of a download is fetched')
     }
   })

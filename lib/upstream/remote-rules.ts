@@ -30,7 +30,7 @@ export function remoteRules (allow: readonly string[], { addresses = 'public' }:
   const below = new Set<string>()
   for (const rule of allow) {
     const { url, host, wildcard } = parseRule(rule)
-    if (addresses === 'public' && isPrivateHost(host)) throw new TypeError(`Expected a public host in ${rule}: with addresses 'public' nothing private is asked for`)
+    if (addresses === 'public' && isPrivateHost(wildcard ? `label.${host}` : host)) throw new TypeError(`Expected a public host in ${rule}: with addresses 'public' nothing private is asked for`)
     ;(wildcard ? below : exact).add(place(url, host))
   }
 

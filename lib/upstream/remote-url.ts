@@ -26,6 +26,7 @@ const MAX_SPELLED = 3 * MAX_REMOTE_URL
 export function parseRemoteUrl (spelled: string): URL {
   const text = spelled.startsWith('/') ? spelled.slice(1) : spelled
   if (text.length > MAX_SPELLED) throw tooLong()
+  if (/[?#]/.test(text)) throw refusal('ends before the query of the request')
   const named = read(text)
   const [, scheme = '', authority = '', rest = ''] = /^(https?:)\/{1,2}([^/?#]+)(.*)$/is.exec(named) ?? []
   if (scheme === '') throw refusal('has to begin with https:// or http://')
@@ -43,7 +44,7 @@ function read (text: string): string {
     return text.replace(/%3f/i, '?')
   }
   if (/^https?(?::|%3a)%2f[^/]*$/i.test(text)) return decode(text)
-  const [, encoded] = /^([\w-]+)={0,2}(?:\/[^/]*)?$/.exec(text) ?? []
+  const [, encoded] = /^([\w-]+)(?:=|%3d){0,2}(?:\/[^/]*)?$/i.exec(text) ?? []
   if (encoded === undefined) throw refusal('has to begin with https:// or http://, or to be in base64url')
   return fromBase64(encoded)
 }
@@ -79,8 +80,10 @@ export function resolveRemoteUrl (reference: string, base?: URL): URL {
   const url = new URL(reference, base?.href)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw refusal('has to begin with https:// or http://')
   if (url.username !== '' || url.password !== '') throw refusal('may not hold a user or a password')
+  const host = url.hostname.endsWith('.') ? url.hostname.slice(0, -1) : url.hostname
+  if (host.split('.').includes('')) throw refusal('has to have a host without empty labels')
+  url.hostname = host
   url.hash = ''
-  if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1)
   if (url.href.length > MAX_REMOTE_URL) throw tooLong()
   return url
 }
@@ -89,13 +92,13 @@ export function resolveRemoteUrl (reference: string, base?: URL): URL {
  * How a URL is named below a mount, so that {@link parseRemoteUrl} gives it back.
  *
  * @param form `plain` is the URL as it is, `encoded` percent-encoded as one segment, `base64url` what
- * nothing in between takes for more than letters. A path with an encoded question mark has no plain form: it is encoded
+ * nothing in between takes for more than letters. A path with an encoded question mark has no plain form, nor a
+ * query with another one: they are encoded
  */
 export function spellRemoteUrl ({ href }: URL, form: 'plain' | 'encoded' | 'base64url' = 'plain'): string {
   if (form === 'base64url') return Buffer.from(href).toString('base64url')
-  const mark = href.indexOf('?')
-  const path = mark === -1 ? href : href.slice(0, mark)
-  return form === 'encoded' || /%3f/i.test(path) ? encodeURIComponent(href) : href.replace('?', '%3F')
+  const [path = '', , ...more] = href.split('?')
+  return form === 'encoded' || more.length > 0 || /%3f/i.test(path) ? encodeURIComponent(href) : href.replace('?', '%3F')
 }
 
 function tooLong (): MediaError {

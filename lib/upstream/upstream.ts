@@ -60,6 +60,11 @@ export class Upstream implements Sender {
     return await answerOf(this.#send, request)
   }
 
+  /** Lets what is under way come to its end, and then ends every connection. */
+  async retire (): Promise<void> {
+    await Promise.all(this.#pools.map(async pool => await pool.close()))
+  }
+
   /** Ends every connection. */
   async close (): Promise<void> {
     await Promise.all(this.#pools.map(async pool => await pool.destroy()))
