@@ -35,6 +35,11 @@ export function bytesRead (pid) {
   return Number(/^rchar: (\d+)$/m.exec(read(`/proc/${pid}/io`))?.[1])
 }
 
+/** Bytes that a process and its descendants have written so far, by write(2) as by sendfile(2), to sockets too. */
+export function bytesWritten (pid) {
+  return processTree(pid).reduce((sum, member) => sum + Number(/^wchar: (\d+)$/m.exec(read(`/proc/${member}/io`))?.[1] ?? 0), 0)
+}
+
 /** Memory in use now, in bytes. Pages that processes share count once for each. */
 export function residentBytes (pid) {
   return sumOfStatus(pid, 'VmRSS')

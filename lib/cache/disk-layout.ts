@@ -1,9 +1,9 @@
-import { lstat, mkdir, unlink } from 'node:fs/promises'
+import { lstat, mkdir, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, isAbsent } from './disk-faults.ts'
 import { WHOLE_BODY_BYTES } from './disk-read.ts'
 import { shardName, shardOf, SHARDS } from './disk-shards.ts'
-import { writeAside } from './disk-write.ts'
+import { openAside, writeAside } from './disk-write.ts'
 import type { VariantKey } from './store.ts'
 
 /** 43 characters of base64url: nothing else ever becomes part of a path. */
@@ -30,14 +30,17 @@ export class DiskLayout {
 
   /** Writes a variant's file: the whole of it is there when this settles, or nothing new. @throws as the file system does */
   async write (shard: number, path: string, parts: readonly Buffer[]): Promise<void> {
-    try {
-      await this.#writeTrusted(shard, path, parts)
-    } catch (error) {
-      if (!isAbsent(error)) throw error
-      this.#trusted.fill(0) // someone removed the directory: begin anew
-      await this.makeDirectories()
-      await this.#writeTrusted(shard, path, parts)
-    }
+    await this.#inPlace(shard, async () => await writeAside({ aside: this.aside, path, parts, isFlushed: (parts[1]?.length ?? 0) > WHOLE_BODY_BYTES }))
+  }
+
+  /** Begins a file that is written piece by piece. @throws as the file system does */
+  async openAside (): Promise<{ path: string, file: FileHandle }> {
+    return await this.#anew(async () => await openAside(this.aside))
+  }
+
+  /** Puts a finished file from aside into its place. @throws as the file system does */
+  async place (shard: number, temporary: string, path: string): Promise<void> {
+    await this.#inPlace(shard, async () => await rename(temporary, path))
   }
 
   /** @throws as the file system does */
@@ -45,9 +48,23 @@ export class DiskLayout {
     for (const directory of [this.variants, this.aside]) await mkdir(directory, { recursive: true, mode: 0o700 })
   }
 
-  async #writeTrusted (shard: number, path: string, parts: readonly Buffer[]): Promise<void> {
-    if (this.#trusted[shard] !== 1) await this.#trust(shard)
-    await writeAside({ aside: this.aside, path, parts, isFlushed: (parts[1]?.length ?? 0) > WHOLE_BODY_BYTES })
+  async #inPlace (shard: number, action: () => Promise<void>): Promise<void> {
+    await this.#anew(async () => {
+      if (this.#trusted[shard] !== 1) await this.#trust(shard)
+      await action()
+    })
+  }
+
+  /** Where someone removed the directory, it is begun anew. */
+  async #anew<T> (action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      if (!isAbsent(error)) throw error
+      this.#trusted.fill(0)
+      await this.makeDirectories()
+      return await action()
+    }
   }
 
   /** Makes a shard's directory, and makes sure that it is one: through a link, variants would be written elsewhere. */

@@ -197,6 +197,7 @@ async function ageOf (path: string): Promise<Aged | undefined> {
   }
 }
 
-function inBlocks (size: number): number {
+/** What a file of so many bytes takes on disk. */
+export function inBlocks (size: number): number {
   return Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES
 }

@@ -8,11 +8,13 @@ import { BATCH, namesIn, shardName, shardOf, SHARDS } from './disk-shards.ts'
 import { DiskSpace } from './disk-space.ts'
 import { DiskSurvey } from './disk-survey.ts'
 import { DiskVariant } from './disk-variant.ts'
+import { remove } from './disk-removal.ts'
+import { DiskWriting } from './disk-writing.ts'
 import { covers, EVERYTHING } from './purge-tags.ts'
-import { recordHeader, refusalOf } from './record.ts'
+import { recordHeader, refusalOf, refusalOfFacts } from './record.ts'
 import { RecentUses } from './recent-uses.ts'
 import { StoreFaults } from './store-faults.ts'
-import type { NewVariant, OnStoreFault, StoredVariant, VariantKey, VariantStore } from './store.ts'
+import type { NewVariant, OnStoreFault, StoredVariant, VariantFacts, VariantKey, VariantStore } from './store.ts'
 
 /** What is kept on disk, and where. */
 export interface DiskStoreOptions {
@@ -30,7 +32,7 @@ export interface DiskStoreOptions {
 /** Bytes of all variants, where nothing else is said. */
 export const DISK_STORE_BYTES = 4_294_967_296
 
-/** Milliseconds without a write after one failed: the disk is full, or gone. */
+/** Milliseconds without a write after one failed. */
 const PAUSE_MS = 1000
 
 /**
@@ -114,6 +116,23 @@ export class DiskStore implements VariantStore {
     await write.finally(() => this.#writes.delete(write))
   }
 
+  /**
+   * Begins to keep a variant that comes piece by piece; undefined where nothing can be kept now. A
+   * purge does not wait for it, nor does `close`: whoever began it ends it.
+   */
+  async begin (key: VariantKey, facts: VariantFacts): Promise<DiskWriting | undefined> {
+    const path = this.#layout.pathOf(key)
+    if (path === undefined || refusalOfFacts(facts) !== undefined || this.#closed || performance.now() < this.#pausedUntil) return undefined
+    return await DiskWriting.open({ layout: this.#layout, space: this.#space, key, path, facts, onFault: (error, size) => void this.#pause(error, size) })
+  }
+
+  /** Forgets one variant. */
+  async remove (key: VariantKey): Promise<void> {
+    const path = this.#layout.pathOf(key)
+    await Promise.all(this.#writes) // one that began before is not to come after
+    if (path !== undefined) await this.#attempt(async () => await remove(path))
+  }
+
   async purge (tag: string): Promise<number> {
     await Promise.all(this.#writes) // what began before the purge is found by it
     let found = 0
@@ -155,12 +174,17 @@ export class DiskStore implements VariantStore {
       isWritten = true
       this.#uses.isDue(key)
     } catch (error) {
-      this.#faults.report('A variant cannot be kept', error)
-      this.#pausedUntil = performance.now() + PAUSE_MS
-      if (['ENOSPC', 'EDQUOT'].includes(errorCode(error))) await this.#attempt(async () => await this.#space.shrink(size))
+      await this.#pause(error, size)
     } finally {
       if (isReserved) this.#space.settle(size, shard, isWritten)
     }
+  }
+
+  /** After a write that failed: the disk is full, or gone. */
+  async #pause (error: unknown, size: number): Promise<void> {
+    this.#faults.report('A variant cannot be kept', error)
+    this.#pausedUntil = performance.now() + PAUSE_MS
+    if (['ENOSPC', 'EDQUOT'].includes(errorCode(error))) await this.#attempt(async () => await this.#space.shrink(size))
   }
 
   async #purgeOne (path: string, tag: string): Promise<boolean> {

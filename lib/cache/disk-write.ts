@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open, rename, unlink } from 'node:fs/promises'
+import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
 
 // EXCL, NOFOLLOW: never through what someone else put there.
-const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+const WRITE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 /** A file to be written. */
 export interface AsideFile {
@@ -17,9 +17,8 @@ export interface AsideFile {
 
 /** Writes a file that is there whole or not at all. @throws as the file system does */
 export async function writeAside ({ aside, path, parts, isFlushed }: AsideFile): Promise<void> {
-  const temporary = `${aside}/${randomBytes(16).toString('hex')}`
+  const { path: temporary, file } = await openAside(aside)
   try {
-    const file = await open(temporary, WRITE_FLAGS, 0o600)
     try {
       const bytes = parts.reduce((sum, part) => sum + part.length, 0)
       const { bytesWritten } = await file.writev(parts)
@@ -34,4 +33,10 @@ export async function writeAside ({ aside, path, parts, isFlushed }: AsideFile):
     await unlink(temporary).catch(() => undefined)
     throw error
   }
+}
+
+/** A new file of a name nobody knows, for what is not finished. @throws as the file system does */
+export async function openAside (aside: string): Promise<{ path: string, file: FileHandle }> {
+  const path = `${aside}/${randomBytes(16).toString('hex')}`
+  return { path, file: await open(path, WRITE_FLAGS, 0o600) }
 }

@@ -142,8 +142,8 @@ class MemoryVariant implements StoredVariant {
   }
 }
 
-/** A few bytes of a large buffer would keep all of it. */
-function ownBytes (bytes: Buffer): Buffer {
+/** The bytes in a buffer of their own: a few of a large one would keep all of it. */
+export function ownBytes (bytes: Buffer): Buffer {
   if (bytes.buffer.byteLength === bytes.length) return bytes
   const own = Buffer.allocUnsafeSlow(bytes.length)
   bytes.copy(own)

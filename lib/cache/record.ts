@@ -11,7 +11,7 @@ export const MAX_TAG_BYTES = 2048
 const MAX_FACTS_BYTES = 256 * 1024
 
 /** The longest body that a header can name. */
-const MAX_BODY_BYTES = 0xffff_ffff
+export const MAX_BODY_BYTES = 0xffff_ffff
 
 /** "FMV" and the version of this layout: another version is foreign, so it is a miss. */
 const MAGIC = 0x46_4d_56_01
@@ -36,9 +36,13 @@ export interface RecordHeader {
 }
 
 /** Why a variant cannot be kept, or undefined. */
-export function refusalOf ({ type, tags, quality, bytes }: NewVariant): string | undefined {
-  if (bytes.length > MAX_BODY_BYTES) return `Expected at most ${MAX_BODY_BYTES} bytes but received ${bytes.length}`
-  return isSound({ type, tags, quality }) ? undefined : `Expected a media type and at most ${MAX_TAGS} tags of at most ${MAX_TAG_BYTES} bytes but received others`
+export function refusalOf ({ bytes, ...facts }: NewVariant): string | undefined {
+  return bytes.length > MAX_BODY_BYTES ? `Expected at most ${MAX_BODY_BYTES} bytes but received ${bytes.length}` : refusalOfFacts(facts)
+}
+
+/** Why a variant with such facts cannot be kept, or undefined. */
+export function refusalOfFacts (facts: VariantFacts): string | undefined {
+  return isSound(facts) ? undefined : `Expected a media type and at most ${MAX_TAGS} tags of at most ${MAX_TAG_BYTES} bytes but received others`
 }
 
 function isSound ({ type, tags, quality }: VariantFacts): boolean {
@@ -48,13 +52,18 @@ function isSound ({ type, tags, quality }: VariantFacts): boolean {
 }
 
 /** What stands before the body where a variant is kept as one run of bytes. Its key is in it: a copy under another name is foreign. */
-export function recordHeader (key: VariantKey, { type, tags, quality, bytes }: NewVariant): Buffer {
+export function recordHeader (key: VariantKey, { bytes, ...facts }: NewVariant): Buffer {
+  return headerFor(key, facts, { size: bytes.length, checksum: crc32(bytes) })
+}
+
+/** The same, of a body that is not in memory: as long for every size and checksum. */
+export function headerFor (key: VariantKey, { type, tags, quality }: VariantFacts, { size, checksum }: Pick<RecordHeader, 'size' | 'checksum'>): Buffer {
   const facts = Buffer.from(JSON.stringify({ key, type, tags, quality }))
   const header = Buffer.allocUnsafe(PREFIX_BYTES + facts.length)
   header.writeUInt32BE(MAGIC, 0)
   header.writeUInt32BE(facts.length, 4)
-  header.writeUInt32BE(bytes.length, 8)
-  header.writeUInt32BE(crc32(bytes), 12)
+  header.writeUInt32BE(size, 8)
+  header.writeUInt32BE(checksum, 12)
   facts.copy(header, PREFIX_BYTES)
   header.writeUInt32BE(headerChecksum(header), 16)
   return header

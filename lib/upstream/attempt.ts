@@ -41,6 +41,12 @@ export class Attempt {
 
   onHeaders (status: number, raw: Array<Buffer | string>, resume: () => void): boolean {
     if (this.#isOver) return true
+    if (status === 101) { // an upgrade that nobody asked for
+      const error = new Error('bad upgrade')
+      this.onError(error)
+      this.#abort?.(error)
+      return true
+    }
     const headers = fieldsOf(raw)
     if (status < 200) {
       this.#listener.informed(status, headers)
@@ -83,7 +89,7 @@ export function fieldsOf (raw: ReadonlyArray<Buffer | string>): Fields {
     const value = (raw[place + 1] as Buffer | string).toString('latin1')
     if (name === 'connection') connection = connection === undefined ? value : `${connection},${value}`
     if (isHopByHop(name) || name === '__proto__') continue
-    const known = fields[name]
+    const known = Object.hasOwn(fields, name) ? fields[name] : undefined // `constructor` is a name as any other
     if (known === undefined) fields[name] = value
     else if (Array.isArray(known)) known.push(value)
     else fields[name] = [known, value]

@@ -7,8 +7,14 @@ export type MakeSource = (t: Tap, files: Record<string, string | Buffer>) => Pro
 
 const key = (text: string): Key => text as Key
 
+/** What a driver cannot tell, by what it reads from. */
+export interface SourceLimits {
+  /** Whether it knows the members of a directory, and which keys are one. Default true. */
+  lists?: boolean
+}
+
 /** What every driver must do, whatever it reads from. */
-export function sourceContract (t: Tap, make: MakeSource): void {
+export function sourceContract (t: Tap, make: MakeSource, { lists = true }: SourceLimits = {}): void {
   t.test('a file is described by type, size, tag and date', async t => {
     const source = await make(t, { 'a/cat.txt': 'meow' })
     const found = await fileAt(t, source, 'a/cat.txt')
@@ -32,11 +38,6 @@ export function sourceContract (t: Tap, make: MakeSource): void {
     }
   })
 
-  t.test('the root and directories are directories', async t => {
-    const source = await make(t, { 'a/b/cat.txt': 'meow' })
-    for (const directory of ['', 'a', 'a/b']) t.match(await source.stat(key(directory)), { kind: 'directory' }, directory)
-  })
-
   t.test('opening gives all bytes, or those of a range with both ends included', async t => {
     for (const size of [0, 1, 10, 300_000, 1_200_000]) {
       const content = Buffer.alloc(size, 'abcdefghij')
@@ -47,6 +48,45 @@ export function sourceContract (t: Tap, make: MakeSource): void {
       t.ok((await bytesOf(await representation.open({ start: 3, end: 7 }))).equals(content.subarray(3, 8)), `part of ${size} bytes`)
       t.ok((await bytesOf(await representation.open({ start: size - 4, end: size - 1 }))).equals(content.subarray(-4)), `end of ${size} bytes`)
     }
+  })
+
+  t.test('names in any script are found as they are spelt', async t => {
+    const names = ['Grüße.txt', '猫.txt', '😀 smile.txt', 'a%20b.txt', 'semi;colon.txt', 'q?.txt', 'hash#.txt']
+    const source = await make(t, Object.fromEntries(names.map(name => [name, name])))
+    for (const name of names) t.equal((await fileAt(t, source, name)).representation.size, Buffer.byteLength(name), name)
+  })
+
+  t.test('a file may be opened several times at once', async t => {
+    const content = Buffer.alloc(1_500_000, 'abcdefghij')
+    const { representation } = await fileAt(t, await make(t, { 'data.bin': content }), 'data.bin')
+    const bodies = await Promise.all([representation.open(), representation.open({ start: 10, end: 1_200_000 }), representation.open()])
+    const [one, part, two] = await Promise.all(bodies.map(bytesOf))
+    t.ok(one?.equals(content))
+    t.ok(part?.equals(content.subarray(10, 1_200_001)))
+    t.ok(two?.equals(content))
+  })
+
+  t.test('closing twice is closing', async t => {
+    const source = await make(t, { 'cat.txt': 'meow' })
+    await source.close()
+    await source.close()
+  })
+
+  if (lists) listingContract(t, make)
+  else unlistedContract(t, make)
+}
+
+function unlistedContract (t: Tap, make: MakeSource): void {
+  t.test('a source that knows no directories lists none', async t => {
+    const source = await make(t, { 'a/cat.txt': 'meow' })
+    for (const directory of ['', 'a', 'a/cat.txt']) t.equal(await source.list(key(directory), 10), undefined, directory)
+  })
+}
+
+function listingContract (t: Tap, make: MakeSource): void {
+  t.test('the root and directories are directories', async t => {
+    const source = await make(t, { 'a/b/cat.txt': 'meow' })
+    for (const directory of ['', 'a', 'a/b']) t.match(await source.stat(key(directory)), { kind: 'directory' }, directory)
   })
 
   t.test('members of a directory come in order, with kind and size', async t => {
@@ -62,18 +102,6 @@ export function sourceContract (t: Tap, make: MakeSource): void {
     const listing = await source.list(key(''), 5)
     t.same(listing?.entries.map(entry => entry.name), ['f10.txt', 'f11.txt', 'f12.txt', 'f13.txt', 'f14.txt'])
     t.equal(listing?.truncated, true)
-  })
-
-  t.test('names in any script are found as they are spelt', async t => {
-    const names = ['Grüße.txt', '猫.txt', '😀 smile.txt', 'a%20b.txt', 'semi;colon.txt', 'q?.txt', 'hash#.txt']
-    const source = await make(t, Object.fromEntries(names.map(name => [name, name])))
-    for (const name of names) t.equal((await fileAt(t, source, name)).representation.size, Buffer.byteLength(name), name)
-  })
-
-  t.test('closing twice is closing', async t => {
-    const source = await make(t, { 'cat.txt': 'meow' })
-    await source.close()
-    await source.close()
   })
 }
 

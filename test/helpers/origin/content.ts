@@ -61,21 +61,21 @@ export interface Taken {
   /** SHA-256 in hex. */
   hash: string
   /** What the body failed with, if it did. */
-  error: Error | undefined
+  error: NodeJS.ErrnoException | undefined
 }
 
 /** Reads a body to its end or its failure, keeping its hash alone. */
 export async function taken (body: Buffer | Readable): Promise<Taken> {
   const hash: Hash = createHash('sha256')
   let bytes = 0
-  let error: Error | undefined
+  let error: NodeJS.ErrnoException | undefined
   try {
     for await (const piece of Buffer.isBuffer(body) ? [body] : body as AsyncIterable<Buffer>) {
       bytes += piece.length
       hash.update(piece)
     }
   } catch (failure) {
-    error = failure as Error
+    error = failure as NodeJS.ErrnoException
   }
   return { bytes, hash: hash.digest('hex'), error }
 }

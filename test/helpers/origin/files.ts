@@ -20,9 +20,9 @@ export interface FileAnswers {
   /** Does not look at If-Range: sends a part even where the validator is another. */
   ignoresIfRange?: boolean
   /** From the second answer on another file stands here, with this validator. */
-  then?: { file: Content, etag: string }
+  later?: { file: Content, etag: string }
   /** Changes the fields of a partial answer. */
-  partial?: (fields: Record<string, string>, from: number, to: number) => Record<string, string>
+  partial?: ((fields: Record<string, string>, from: number, to: number) => Record<string, string>) | undefined
   /** How bodies are framed. */
   framing?: 'length' | 'chunked'
   /** Fields of every answer. */
@@ -60,7 +60,7 @@ function fieldsOf (part: Part, size: number, etag: string | undefined, answers: 
 /** An origin of one file that answers ranges (RFC 9110 §14) and dies as often as it is told to. */
 export function file (content: Content, answers: FileAnswers = {}): Script {
   return async request => {
-    const later = request.index > 0 ? answers.then : undefined
+    const later = request.index > 0 ? answers.later : undefined
     const { file: now, etag } = later ?? { file: content, etag: answers.etag }
     const part = partOf(request, now.size, etag, answers)
     const { socket } = request

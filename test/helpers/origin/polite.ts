@@ -65,7 +65,7 @@ export function recorder (handler: Handler, gather = false): Recorder {
     request.on('error', () => {})
     response.on('error', () => {})
     response.on('close', () => {
-      record.answered = response.writableFinished
+      record.answered = response.writableEnded && response.writableFinished // over HTTP/2 a stream that was cut counts as finished
       record.aborted = !record.answered
       events.emit(record.answered ? 'answered' : 'aborted', record)
     })
