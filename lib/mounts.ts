@@ -87,7 +87,7 @@ export async function openMounts<Request extends { readonly raw: { readonly url?
         const { upstream: name = '' } = mount
         return { prefix, upstream: senderOf(name) as Sender, upstreamPath: mount.upstreamPath, host: config.upstreams[name]?.host ?? 'origin', vary: mount.delivery === 'auto' ? proxyTest(mount.redirect).vary : undefined, ownsCors: mount.cors !== undefined, hooks: hooks[mount.prefix], named: senderOf }
       },
-      redirectAt: prefix => redirectParts(config, mount, { prefix, resolve: hooks[mount.prefix]?.resolve })
+      redirectAt: prefix => redirectParts(config, mount, { prefix, hooks: hooks[mount.prefix] })
     }),
     async close () {
       await images.close()
@@ -96,7 +96,7 @@ export async function openMounts<Request extends { readonly raw: { readonly url?
   }
 }
 
-function redirectParts<Request extends { readonly raw: { readonly url?: string | undefined } }> ({ upstreams }: Readonly<Config>, mount: MountConfig, { prefix, resolve }: { prefix: string, resolve: UpstreamHooks<Request>['resolve'] }): RedirectParts<Request> {
+function redirectParts<Request extends { readonly raw: { readonly url?: string | undefined } }> ({ upstreams }: Readonly<Config>, mount: MountConfig, { prefix, hooks }: { prefix: string, hooks: UpstreamHooks<Request> | undefined }): RedirectParts<Request> {
   const { redirect: { base, template = '{path}', query, status, cache, ...rules }, upstream = '', upstreamPath, delivery } = mount
   const locations = new Map(Object.entries(upstreams).map(([name, { origins }]) => {
     const own = name === upstream ? base : undefined
@@ -115,7 +115,7 @@ function redirectParts<Request extends { readonly raw: { readonly url?: string |
     vary,
     needsProxy,
     async locationOf (request) {
-      const resolved = await resolve?.(request)
+      const resolved = await hooks?.resolve?.(request)
       return locate(request, typeof resolved === 'object' ? resolved.name : resolved ?? upstream)
     }
   }

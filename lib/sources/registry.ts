@@ -73,15 +73,15 @@ export async function openSources (config: Readonly<Config>, senders: Senders): 
   }
 }
 
-function remote (config: RemoteConfig, { senderOf, close }: ReturnType<Senders['remote']>): Source {
-  const source = remoteSource({ ...config, senderOf, rules: remoteRules(config.allow, config) })
+function remote (config: RemoteConfig, servers: ReturnType<Senders['remote']>): Source {
+  const source = remoteSource({ ...config, senderOf: url => servers.senderOf(url), rules: remoteRules(config.allow, config) })
   return {
     keyOf: remoteKey,
     stat: key => source.stat(key),
     list: async (key, limit) => await source.list(key, limit),
     async close () {
       await source.close()
-      await close()
+      await servers.close()
     }
   }
 }
