@@ -1,5 +1,6 @@
 import type { Config, MountConfig } from './config/schema.ts'
 import { cacheControl, type CacheRules } from './http/cache-control.ts'
+import { DigestMemory } from './http/digest-memory.ts'
 import { placesOf, type Place } from './image/places.ts'
 import { imagesOf, type Images, type MountedImages } from './image/registry.ts'
 import { openSources } from './sources/registry.ts'
@@ -17,7 +18,7 @@ export interface MountParts<Request> {
   readonly security: { readonly resourcePolicy: MountConfig['resourcePolicy'], readonly sandbox: 'svg' | 'active' | 'none', readonly passes: 'none' | 'own' | 'all' }
   readonly cache: CacheRules & { readonly passes: boolean }
   /** For delivery `serve`. */
-  mountAt (prefix: string): Omit<MountConfig, 'source' | 'images'> & (MountedImages | { readonly images: undefined }) & { readonly prefix: string, readonly source: Source, readonly listingAssets: string | undefined }
+  mountAt (prefix: string): Omit<MountConfig, 'source' | 'images'> & (MountedImages | { readonly images: undefined }) & { readonly prefix: string, readonly source: Source, readonly listingAssets: string | undefined, readonly digests: DigestMemory | undefined }
   /** For what comes from an upstream. */
   proxyAt (prefix: string): ProxyParts<Request>
   /** For clients that are sent to the upstream. */
@@ -73,6 +74,7 @@ export async function openMounts<Request extends { readonly raw: { readonly url?
   const { log, root, listingAssets, hooks = {} } = surroundings
   const upstreams = await openUpstreams(config, log)
   const sources = await openSources(config, upstreams.senders)
+  const digests = new DigestMemory()
   const images = imagesOf(config, sources, log)
   return {
     images,
@@ -81,7 +83,7 @@ export async function openMounts<Request extends { readonly raw: { readonly url?
     of: mount => ({
       security: { resourcePolicy: mount.resourcePolicy, sandbox: mount.permission === 'read-write' ? 'active' : mount.trustActiveContent ? 'none' : 'svg', passes: mount.delivery === 'serve' ? 'none' : mount.delivery === 'gateway' ? 'all' : 'own' },
       cache: { ...mount.cache, passes: mount.delivery !== 'serve' },
-      mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, ...images.at(mount, prefix, root) }),
+      mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, digests: mount.digest ? digests : undefined, ...images.at(mount, prefix, root) }),
       proxyAt (prefix) {
         const senderOf = (name: string): Sender | undefined => mount.live ? upstreams.named(name)?.live : upstreams.named(name)
         const { upstream: name = '' } = mount

@@ -4,6 +4,8 @@ import { create as contentDisposition } from 'content-disposition'
 import type { FastifyInstance, FastifyReply, onSendHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
+import type { DigestMemory } from '../lib/http/digest-memory.ts'
+import { wantedDigest } from '../lib/http/digest.ts'
 import { planMultipart, type MultipartPlan } from '../lib/http/multipart-byteranges.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { evaluatePreconditions, rangeApplies } from '../lib/http/preconditions.ts'
@@ -37,6 +39,8 @@ declare module 'fastify' {
      * @throws {MediaError} `unavailable` where it keeps changing, and what `attempt` throws
      */
     deliverCurrent (attempt: () => FastifyReply | Promise<FastifyReply>): FastifyReply | Promise<FastifyReply>
+    /** Works out `Repr-Digest` (RFC 9530) for clients that ask for it; null where the answer has none. */
+    digests: DigestMemory | null
     /** What `deliver` was given, for hooks that look at an answer before it is sent. */
     representation: Representation | null
   }
@@ -46,6 +50,7 @@ declare module 'fastify' {
 export default fp(async function conditional (app) {
   if (app.hasReplyDecorator('deliver')) return // a host's, registered further out
   app.decorateReply('representation', null)
+  app.decorateReply('digests', null)
   app.decorateReply('deliver', deliver)
   app.decorateReply('deliverCurrent', deliverCurrent)
   app.addHook('onRoute', keepDeliveredHead)
@@ -124,6 +129,17 @@ class ClientLeft extends Error {
 
 /** Everything that was asked for, now that it is certain that something is to be sent. */
 function send (reply: FastifyReply, representation: Representation): FastifyReply | Promise<FastifyReply> {
+  const algorithm = reply.digests === null ? undefined : wantedDigest(reply.request.raw.headers['want-repr-digest'])
+  return reply.digests === null || algorithm === undefined ? sendParts(reply, representation) : sendWithDigest(reply, representation, reply.digests.of(representation, algorithm))
+}
+
+async function sendWithDigest (reply: FastifyReply, representation: Representation, digest: Promise<string | undefined>): Promise<FastifyReply> {
+  const value = await digest
+  if (value !== undefined) reply.header('repr-digest', value)
+  return await sendParts(reply, representation)
+}
+
+function sendParts (reply: FastifyReply, representation: Representation): FastifyReply | Promise<FastifyReply> {
   const { method = 'GET', headers } = reply.request.raw
   reply.headers(headersOf(representation))
   if (method === 'HEAD') {

@@ -56,6 +56,7 @@ export default fp(async function images (app, options: ImagesOptions) {
     this.request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
     const reading = mount.images.read(this.request.raw.url as string)
     if (reading === undefined) return this.serve(mount)
+    if (mount.digests !== undefined) this.digests = mount.digests
     return this.deliverCurrent(() => sendVariant(this, mount, reading))
   })
 

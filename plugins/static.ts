@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
 import { selectCoding } from '../lib/http/accept-encoding.ts'
+import type { DigestMemory } from '../lib/http/digest-memory.ts'
 import { addVary } from '../lib/http/vary.ts'
 import { listingFormat, listingJson, listingPage, type ListingView } from '../lib/listing.ts'
 import { lastSegment } from '../lib/paths/last-segment.ts'
@@ -20,6 +21,8 @@ export interface Mount {
   /** Where a directory's listing finds its style and script: a path from the root of the host. Without it there are no listings. */
   readonly listingAssets?: string | undefined
   readonly fallback?: Fallback | undefined
+  /** Works out `Repr-Digest` for clients that ask for it (RFC 9530). Without it answers have none. */
+  readonly digests?: DigestMemory | undefined
 }
 
 declare module 'fastify' {
@@ -51,6 +54,7 @@ export default fp(async function staticFiles (app) {
 function serve (this: FastifyReply, mount: Mount): FastifyReply | Promise<FastifyReply> {
   const url = this.request.raw.url as string
   this.request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
+  if (mount.digests !== undefined) this.digests = mount.digests
   const { keyOf } = mount.source
   const path = keyOf === undefined ? pathBelow(decodePath(url), mount.prefix) : { key: keyOf(rawBelow(url, mount.prefix)), directory: false }
   if (path === undefined) throw new MediaError('not-found')
