@@ -45,6 +45,9 @@ const GATHERING_TURNS = 2
 /** Milliseconds before an origin is asked for the rest a second time, and longer each time. */
 const RESUME_DELAY_MS = 100
 
+/** The code of an address that may not be connected to. */
+const FORBIDDEN = 'UPSTREAM_FORBIDDEN_ADDRESS'
+
 const nothing = Buffer.alloc(0)
 
 /** One request of a client, over as many attempts as it takes. */
@@ -192,7 +195,7 @@ export class Exchange implements AttemptListener, BodySource {
   failed (error: Error): void {
     if (this.#isOver) return
     const origin = this.#lease?.origin
-    this.#leave('bad')
+    this.#leave((error as { code?: string }).code === FORBIDDEN ? 'neutral' : 'bad') // our own refusal says nothing of the origin
     this.#failure ??= upstreamFailure(error, this.#context.name, origin?.label)
     if (this.#head === undefined && this.#mayRetry(error)) {
       if (origin !== undefined) (this.#tried ??= new Set()).add(origin)
@@ -209,7 +212,7 @@ export class Exchange implements AttemptListener, BodySource {
   #mayRetry ({ code }: Error & { code?: string }): boolean {
     const { method, body } = this.#request
     // An origin that takes too long is not asked twice: that would double its load.
-    return body === undefined && idempotent.has(method) && code !== 'UND_ERR_HEADERS_TIMEOUT' && this.#attempts <= this.#context.retries && this.#context.budget.take()
+    return body === undefined && idempotent.has(method) && code !== 'UND_ERR_HEADERS_TIMEOUT' && code !== FORBIDDEN && this.#attempts <= this.#context.retries && this.#context.budget.take()
   }
 
   #resume (download: Download): void {

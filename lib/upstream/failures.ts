@@ -45,7 +45,7 @@ const sentences: Partial<Record<FailureCode, string>> = {
   'upstream-timeout': 'No answer came in time from',
   'upstream-malformed': 'No valid HTTP came from',
   'upstream-reset': 'The connection was ended by',
-  'remote-forbidden': 'No address may be connected to of'
+  'remote-forbidden': 'There is no address that may be asked of'
 }
 
 function failureCode (error: unknown): FailureCode {

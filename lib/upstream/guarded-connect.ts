@@ -52,7 +52,7 @@ export class ForbiddenAddress extends Error {
  *
  * With `public`, a literal is looked at before anything is connected (undici resolves none), all
  * answers for a name before the socket gets them, and the peer once more when the connection
- * stands, before a byte is sent over it. A name of which only some addresses are public is
+ * stands, before a request is sent over it. A name of which only some addresses are public is
  * refused whole: which of them a socket tries is a matter of timing. There is no second
  * resolution that could answer otherwise, and no environment variable has a say.
  *

@@ -23,7 +23,7 @@ const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3')
  * @param address as a resolver or a socket gives it; other spellings, such as `127.1`, are not public
  */
 export function isPublicAddress (address: string): boolean {
-  if (isIP(address) === 0 || address.includes('%') || !ipaddr.isValid(address)) return false
+  if (isIP(address) === 0 || address.includes('%')) return false
   const ip = ipaddr.parse(address)
   if (ip.range() !== 'unicast') return false
   return ip instanceof ipaddr.IPv6 ? ip.match(globalUnicast) && !isIsatap(ip) : address !== azurePlatform

@@ -85,11 +85,14 @@ export class Upstream implements Sender {
       maxHeaderSize: config.maxHeaderBytes
     })
     this.#pools.push(pool)
+    // One name for all: undici would take that of `Host`, and make a new connection for each client's.
+    const servername = config.tls?.servername ?? origin.url.hostname
     const isOverHttp2 = config.http2 && origin.url.protocol === 'https:'
     return {
       places: new Places(isOverHttp2 ? connections * STREAMS_PER_CONNECTION : connections, config.maxWaiting),
       dispatch ({ method, path, headers, body }: UpstreamRequest, attempt: Attempt) {
-        pool.dispatch({ method, path: origin.basePath + path, headers, ...(body === undefined ? {} : { body }) }, attempt)
+        const options = { method, path: origin.basePath + path, headers, servername, ...(body === undefined ? {} : { body }) }
+        pool.dispatch(options, attempt)
       }
     }
   }

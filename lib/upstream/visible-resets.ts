@@ -25,9 +25,9 @@ export function showResets (socket: Socket): void {
   socket.prependListener('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'ECONNRESET') error.code = SOCKET_ERROR
   })
-  const push = socket.push
+  const push = socket.push.bind(socket)
   socket.push = function pushUnlessReset (chunk: unknown, encoding?: BufferEncoding): boolean {
-    if (chunk !== null || !wasReset(socket)) return push.call(socket, chunk, encoding)
+    if (chunk !== null || !wasReset(socket)) return push(chunk, encoding)
     socket.destroy(Object.assign(new Error('The connection was reset behind its last bytes'), { code: SOCKET_ERROR }))
     return false
   }

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { aMoment, chunk, flush, head, reset, write, type RawRequest, type Script } from './raw.ts'
 
 /* Origins whose answers are odd, hostile, or no HTTP. */
@@ -31,6 +32,14 @@ export const interim = (answers: readonly Interim[], last: Script = answer()): S
 export const endlessInterim = (): Script => async ({ socket }) => {
   const many = head(103, { Link: '</a.css>; rel=preload' }).repeat(100)
   while (await write(socket, many));
+}
+
+/** An interim answer each `everyMs`, never a final one. */
+export const slowInterim = (pace = { everyMs: 50 }): Script => async ({ socket }) => {
+  while (socket.writable) {
+    await flush(socket, head(102))
+    await wait(pace.everyMs)
+  }
 }
 
 /** 101 that nobody asked for, and bytes of another protocol. */

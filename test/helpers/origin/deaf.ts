@@ -30,7 +30,7 @@ export async function deafOrigin (t: Test): Promise<{ url: string, port: number 
     if (sockets.length > MANY) throw new Error('Expected the queue of a deaf origin to be full')
     const socket = connect(port, '127.0.0.1').on('error', () => {})
     sockets.push(socket)
-    isFull = !await Promise.race([once(socket, 'connect').then(() => true), wait(300, false)])
+    isFull = !await Promise.race([once(socket, 'connect').then(() => true), wait(1000, false)])
   }
   return { url: `http://127.0.0.1:${port}`, port }
 }
