@@ -1,13 +1,17 @@
 import type { Config, MountConfig } from './config/schema.ts'
 import { cacheControl, type CacheRules } from './http/cache-control.ts'
 import { DigestMemory } from './http/digest-memory.ts'
+import { openHttpCache } from './http-cache/open.ts'
 import { placesOf, type Place } from './image/places.ts'
 import { imagesOf, type Images, type MountedImages } from './image/registry.ts'
+import { senderStack, type SenderStack } from './upstream/sender-stack.ts'
 import { openSources } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
 import type { UpstreamHooks } from './upstream/hooks.ts'
 import type { Sender } from './upstream/message.ts'
 import { proxyTest, redirectTarget } from './upstream/redirect-target.ts'
+import { publicRewriters } from './upstream/rewrite/public-rewriters.ts'
+import type { ResponseRewriter } from './upstream/rewrite/response-rewriter.ts'
 import { openUpstreams, type UpstreamLog, type Upstreams } from './upstream/registry.ts'
 
 /** How the bytes of a mount reach clients. */
@@ -35,6 +39,10 @@ export interface ProxyParts<Request> {
   readonly ownsCors: boolean
   readonly hooks: UpstreamHooks<Request> | undefined
   readonly named: (name: string) => Sender | undefined
+  /** How answers are changed, by the URL under which clients reach the root of this server. */
+  readonly rewriterFor: (publicBase: string | undefined) => ResponseRewriter
+  /** Whether bodies are changed too. */
+  readonly changesText: boolean
 }
 
 /** A mount whose clients are sent elsewhere. */
@@ -73,9 +81,12 @@ export interface Mounts<Request> {
 export async function openMounts<Request extends { readonly raw: { readonly url?: string | undefined } }> (config: Readonly<Config>, surroundings: Surroundings<Request>): Promise<Mounts<Request>> {
   const { log, root, listingAssets, hooks = {} } = surroundings
   const upstreams = await openUpstreams(config, log)
+  const httpCache = await openHttpCache(config, log)
   const sources = await openSources(config, upstreams.senders)
   const digests = new DigestMemory()
   const images = imagesOf(config, sources, log)
+  const stacks = new Map<MountConfig, SenderStack>()
+  for (const mount of config.mounts) if (mount.delivery !== 'serve') stacks.set(mount, await senderStack(mount, { upstreams, httpCache }))
   return {
     images,
     upstreams,
@@ -84,17 +95,31 @@ export async function openMounts<Request extends { readonly raw: { readonly url?
       security: { resourcePolicy: mount.resourcePolicy, sandbox: mount.permission === 'read-write' ? 'active' : mount.trustActiveContent ? 'none' : 'svg', passes: mount.delivery === 'serve' ? 'none' : mount.delivery === 'gateway' ? 'all' : 'own' },
       cache: { ...mount.cache, passes: mount.delivery !== 'serve' },
       mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, digests: mount.digest ? digests : undefined, ...images.at(mount, prefix, root) }),
-      proxyAt (prefix) {
-        const senderOf = (name: string): Sender | undefined => mount.live ? upstreams.named(name)?.live : upstreams.named(name)
-        const { upstream: name = '' } = mount
-        return { prefix, upstream: senderOf(name) as Sender, upstreamPath: mount.upstreamPath, host: config.upstreams[name]?.host ?? 'origin', vary: mount.delivery === 'auto' ? proxyTest(mount.redirect).vary : undefined, ownsCors: mount.cors !== undefined, hooks: hooks[mount.prefix], named: senderOf }
-      },
+      proxyAt: prefix => proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] }),
       redirectAt: prefix => redirectParts(config, mount, { prefix, hooks: hooks[mount.prefix] })
     }),
     async close () {
       await images.close()
+      await httpCache?.close()
       await upstreams.close()
     }
+  }
+}
+
+function proxyParts<Request> ({ upstreams }: Readonly<Config>, mount: MountConfig, { prefix, senderOf, hooks }: { prefix: string, senderOf: SenderStack, hooks: UpstreamHooks<Request> | undefined }): ProxyParts<Request> {
+  const { upstream = '', upstreamPath, rewrite, delivery } = mount
+  const { origins = [], host = 'origin' } = upstreams[upstream] ?? {}
+  return {
+    prefix,
+    upstream: senderOf(upstream) as Sender,
+    upstreamPath,
+    host,
+    vary: delivery === 'auto' ? proxyTest(mount.redirect).vary : undefined,
+    ownsCors: mount.cors !== undefined,
+    hooks,
+    named: senderOf,
+    rewriterFor: publicRewriters({ ...rewrite, origins: origins.map(({ url }) => new URL(url.replace(/\/+$/, '') + upstreamPath)), mountPrefix: prefix }),
+    changesText: rewrite.urls || rewrite.replace.length > 0
   }
 }
 

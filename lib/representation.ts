@@ -72,7 +72,7 @@ export interface CompleteOptions {
 }
 
 /** Headers that describe a body. When another body, or none, is sent after all, they would describe what is not there. */
-export const representationHeaders = ['accept-ranges', 'content-disposition', 'content-encoding', 'content-length', 'content-range', 'content-type', 'etag', 'last-modified'] as const
+export const representationHeaders = ['accept-ranges', 'content-disposition', 'content-encoding', 'content-length', 'content-range', 'content-type', 'etag', 'last-modified', 'repr-digest'] as const
 
 /** What `open` throws when the bytes are no longer those that were described: describe again. */
 export class RepresentationChanged extends Error {

@@ -6,8 +6,13 @@ import { endToEnd } from '../lib/http/end-to-end-headers.ts'
 import { addForwarding, addVia } from '../lib/http/forwarding.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { addVary } from '../lib/http/vary.ts'
-import type { UpstreamHooks } from '../lib/upstream/hooks.ts'
+import type { CacheAnswer } from '../lib/http-cache/answer.ts'
+import type { CachedSender as Cached } from '../lib/http-cache/cached-sender.ts'
+import { tellEarly } from '../lib/upstream/gateway/early-hints.ts'
+import type { OutgoingRequest, UpstreamHooks } from '../lib/upstream/hooks.ts'
 import type { Fields, Sender, UpstreamRequest, UpstreamResponse } from '../lib/upstream/message.ts'
+import { rewritingSender } from '../lib/upstream/rewrite/rewriting-sender.ts'
+import type { ResponseRewriter } from '../lib/upstream/rewrite/response-rewriter.ts'
 import type { OriginState } from '../lib/upstream/origins.ts'
 import { targetPath } from '../lib/upstream/target.ts'
 
@@ -30,6 +35,10 @@ export interface ProxyMount {
   readonly hooks?: ProxyHooks | undefined
   /** Senders that `hooks.resolve` may name. */
   readonly named?: ((name: string) => Sender | undefined) | undefined
+  /** How answers become the mount's, by the URL under which clients reach the root of this server. Without it they stay as they are. */
+  readonly rewriterFor?: ((publicBase: string | undefined) => ResponseRewriter) | undefined
+  /** Whether bodies are changed too. */
+  readonly changesText?: boolean
 }
 
 /** The upstreams of an app, as it may look at them and take their origins out of service. */
@@ -64,13 +73,15 @@ export default fp(async function proxy (app, { control = null }: { control?: Ups
   if (!app.hasDecorator('upstreams')) app.decorate('upstreams', control)
   if (app.hasReplyDecorator('proxy')) return
   app.decorateReply('proxy', passThrough)
-}, { fastify: '5.x', name: 'fastify-media-proxy', dependencies: ['fastify-media-client', 'fastify-media-static'] })
+}, { fastify: '5.x', name: 'fastify-media-proxy', dependencies: ['fastify-media-client', 'fastify-media-conditional', 'fastify-media-static'] })
 
 async function passThrough (this: FastifyReply, mount: ProxyMount): Promise<FastifyReply> {
   const { request, raw: response } = this
   const { socket } = request.raw
   request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
   this.cacheOutcome = 'proxy'
+  const hit = fromMemory(request, mount)
+  if (hit !== undefined) return await this.deliverCurrent(() => sendAnswer(this, mount, hit))
   const outgoing = outgoingRequest(request, mount)
   if (response.socket === null) await turnOf(response, socket)
   const left = new AbortController()
@@ -78,14 +89,27 @@ async function passThrough (this: FastifyReply, mount: ProxyMount): Promise<Fast
   if (socket.destroyed || response.destroyed) return this.code(499).send()
   response.once('close', leave)
   try {
-    const answer = await sent(this, mount, outgoing, left.signal)
-    return sendAnswer(this, mount, answer)
+    return await this.deliverCurrent(async () => await sendAnswer(this, mount, await answered(this, mount, outgoing, left.signal)))
   } catch (error) {
     if (error instanceof ClientLeft) return this.code(499).send()
     return await sendFailure(this, mount, error)
   } finally {
     response.off('close', leave)
   }
+}
+
+/** What is kept and fresh, without building a request for the origin. */
+function fromMemory (request: FastifyRequest, { upstream, hooks, changesText = false, prefix, upstreamPath = '/' }: ProxyMount): CacheAnswer | undefined {
+  if (hooks !== undefined || changesText || !isCached(upstream)) return undefined
+  const { method = 'GET', url = '/', headers } = request.raw
+  return upstream.peek({ method, path: targetPath(url, { prefix, replacement: upstreamPath }), field: name => headers[name] })
+}
+
+/** A sender that keeps answers. */
+type CachedSender = Sender & Pick<Cached, 'answer' | 'peek'>
+
+function isCached (sender: Sender): sender is CachedSender {
+  return 'peek' in sender
 }
 
 /** Nobody is there to take an answer. */
@@ -111,16 +135,20 @@ function plain (address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address
 }
 
-async function sent (reply: FastifyReply, mount: ProxyMount, outgoing: { method: string, path: string, headers: Fields }, signal: AbortSignal): Promise<UpstreamResponse> {
-  const { hooks } = mount
+async function answered (reply: FastifyReply, mount: ProxyMount, outgoing: OutgoingRequest, signal: AbortSignal): Promise<CacheAnswer | UpstreamResponse> {
+  const { hooks, rewriterFor, changesText = false } = mount
   const { request } = reply
   const asked: UpstreamRequest = {
     ...await hooks?.rewriteRequest?.(outgoing, request) ?? outgoing,
     signal,
-    onInformation: (status, headers) => tellEarly(reply, status, headers)
+    onInformation: (status, headers) => tellEarly(reply.raw, status, headers)
   }
-  const answer = await (await senderOf(mount, request)).send(asked)
-  return hooks?.rewriteResponse === undefined ? answer : { ...answer, ...await hooks.rewriteResponse({ status: answer.status, headers: answer.headers }, request) }
+  const sender = await senderOf(mount, request)
+  const answer = changesText && rewriterFor !== undefined
+    ? await rewritingSender(sender, rewriterFor(request.publicBase)).send(asked)
+    : isCached(sender) ? await sender.answer(asked) : await sender.send(asked)
+  if (hooks?.rewriteResponse === undefined) return answer
+  return { ...answer, ...await hooks.rewriteResponse({ status: answer.status, headers: answer.headers }, request) }
 }
 
 async function senderOf ({ hooks, named, upstream }: ProxyMount, request: FastifyRequest): Promise<Sender> {
@@ -131,27 +159,27 @@ async function senderOf ({ hooks, named, upstream }: ProxyMount, request: Fastif
   return sender
 }
 
-/** Early hints (RFC 8297) go on; other interim answers are of the one connection. */
-function tellEarly ({ raw: response }: FastifyReply, status: number, { link, ...headers }: Fields): void {
-  if (status !== 103 || link === undefined || response.headersSent || response.req.httpVersionMinor === 0) return
-  try {
-    response.writeEarlyHints({ ...headers, link })
-  } catch {
-    // A link that Node.js does not take: hints may be left out.
-  }
-}
-
-function sendAnswer (reply: FastifyReply, { vary, ownsCors = false }: ProxyMount, { status, headers, body }: UpstreamResponse): FastifyReply {
+function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer | UpstreamResponse): FastifyReply | Promise<FastifyReply> {
   const { method } = reply.request.raw
-  addVia(headers)
-  if (ownsCors) for (const name of Object.keys(headers)) if (name.startsWith('access-control-')) delete headers[name]
-  for (const fields of [reply.getHeader('vary')?.toString(), vary]) if (fields !== undefined) headers.vary = addVary(headers.vary?.toString(), fields)
+  const { status, body } = answer
+  if ('outcome' in answer) reply.cacheOutcome = answer.outcome
+  const headers = answerFields(reply, mount, answer)
   if (headers['content-length'] !== undefined || method === 'HEAD') delete headers.trailer
   reply.code(status).headers(headers)
-  if (method === 'HEAD' || status === 204 || status === 304) return reply.send()
+  if ('representation' in answer && answer.representation !== undefined) return reply.deliver(answer.representation)
+  if (method === 'HEAD' || status === 204 || status === 304 || body === undefined) return reply.send()
   // Of bytes without a type Fastify would say that they have one.
   if (Buffer.isBuffer(body) && headers['content-type'] === undefined && body.length > 0) return reply.header('content-length', String(body.length)).send(Readable.from([body], { objectMode: false }))
   return reply.send(body)
+}
+
+function answerFields (reply: FastifyReply, { vary, ownsCors = false, rewriterFor, changesText = false }: ProxyMount, answer: CacheAnswer | UpstreamResponse): Fields {
+  const mapped = rewriterFor === undefined || changesText ? answer.headers : rewriterFor(reply.request.publicBase).fields(answer.headers)
+  const headers = { ...mapped }
+  addVia(headers)
+  if (ownsCors) for (const name of Object.keys(headers)) if (name.startsWith('access-control-')) delete headers[name]
+  for (const fields of [reply.getHeader('vary')?.toString(), vary]) if (fields !== undefined) headers.vary = addVary(headers.vary?.toString(), fields)
+  return headers
 }
 
 async function sendFailure (reply: FastifyReply, { hooks }: ProxyMount, error: unknown): Promise<FastifyReply> {

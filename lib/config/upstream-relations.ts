@@ -39,11 +39,12 @@ function sourceMistakes ({ driver, upstream, allow, addresses }: Loose, path: st
   return list(allow).flatMap((rule, place) => attempt(`${path}.allow[${place}]`, rule, text => remoteRules([text], { addresses: addresses === 'any' ? 'any' : 'public' })))
 }
 
-function mountMistakes ({ delivery, source, upstream, redirect }: Loose, path: string, needUpstream: (name: unknown, path: string) => Mistake[]): Mistake[] {
+function mountMistakes ({ delivery, source, upstream, redirect, integrity }: Loose, path: string, needUpstream: (name: unknown, path: string) => Mistake[]): Mistake[] {
   const [needed, other, given, spare] = delivery === 'serve' ? ['source', 'upstream', source, upstream] as const : ['upstream', 'source', upstream, source] as const
   if (typeof delivery !== 'string') return []
   const { base, template, cache } = record(redirect)
   return [
+    ...(integrity === undefined || delivery === 'proxy' || delivery === 'auto' ? [] : [{ path: `${path}.integrity`, message: `Expected none, because delivery is "${delivery}": it is for files that come through, by "proxy" or "auto"` }]),
     ...attempt(`${path}.redirect.base`, base, refuseBadOrigin),
     ...attempt(`${path}.redirect.template`, template, text => redirectTarget({ prefix: '', base: 'https://example.com/base', template: text, query: 'drop' })),
     ...attempt(`${path}.redirect.cache`, cache, cacheControl),

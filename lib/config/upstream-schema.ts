@@ -107,11 +107,11 @@ const Replacement = Type.Object({
 
 /** What is changed in an origin's answers. */
 export const Rewrite = Section('What is changed in an origin\'s answers on their way', {
-  locations: Flag('Whether `Location`, `Content-Location` and `Link` that lead to the origin lead to the mount instead', true),
+  locations: Flag('Whether `Location`, `Content-Location`, `Link` and `Refresh` that lead to the origin lead to the mount instead', true),
   cookies: Words('`adapt` takes the domain out of `Set-Cookie` and puts its path below the mount, `drop` drops the field, `keep` leaves it', ['adapt', 'drop', 'keep'], 'adapt'),
   types: List('Media types whose text is changed', Like('text/css', '^[a-z0-9.+-]+/([a-z0-9.+-]+|\\*)$'), ['text/html', 'text/css', 'application/json', 'application/vnd.apple.mpegurl', 'application/x-mpegurl', 'audio/mpegurl', 'audio/x-mpegurl']),
   urls: Flag('Whether URLs of the origin in such text lead to the mount instead', false),
-  replace: List('Further texts to replace, the longest that matches first', Replacement, [])
+  replace: List('Further texts to replace, the longest that matches first', Replacement, [], { maxItems: 1000 })
 })
 
 /** How clients are sent to the origin itself. */

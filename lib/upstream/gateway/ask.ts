@@ -1,0 +1,86 @@
+import { Readable } from 'node:stream'
+import { MediaError } from '../../errors.ts'
+import type { IncomingHead, UpstreamHooks } from '../hooks.ts'
+import type { Sender, UpstreamResponse } from '../message.ts'
+import { exchangeAlone, type LoneRequest, type Switched } from './lone-exchange.ts'
+import type { OwnConnections } from './own-connections.ts'
+
+/** Who is asked. */
+export interface GatewayParts<Request> {
+  readonly upstream: Sender
+  readonly hooks?: UpstreamHooks<Request> | undefined
+  /** Senders that `hooks.resolve` may name. */
+  readonly named?: ((name: string) => Sender | undefined) | undefined
+  /** Connections to the origins of a sender, for WebSockets and for requests with trailer fields; without them there is neither. */
+  readonly connectionsOf?: ((sender: Sender) => OwnConnections | undefined) | undefined
+  /** What stands between the client and a sender, such as what rewrites answers. */
+  readonly around?: ((sender: Sender, request: Request) => Sender) | undefined
+}
+
+/**
+ * Asks an upstream, by way of the hooks of the app.
+ *
+ * @throws {MediaError} the codes that begin with `upstream-`; `not-implemented` for an upgrade where no connection can change hands
+ * @throws the signal's reason, and what a hook throws
+ */
+export async function ask<Request> (parts: GatewayParts<Request>, request: Request, outgoing: LoneRequest): Promise<UpstreamResponse | Switched> {
+  const { hooks } = parts
+  const { method, path, headers } = outgoing
+  const asked: LoneRequest = { ...outgoing, ...await hooks?.rewriteRequest?.({ method, path, headers }, request) }
+  const sender = await senderOf(parts, request)
+  const connections = parts.connectionsOf?.(sender)
+  if (asked.upgrade === undefined) return await answerOf(parts, request, await sent(parts, request, { sender, connections, asked }))
+  if (connections === undefined) throw new MediaError('not-implemented', { detail: 'No WebSockets lead to here' })
+  const answer = await exchangeAlone(connections, asked)
+  return 'socket' in answer ? answer : await answerOf(parts, request, answer)
+}
+
+async function senderOf<Request> ({ hooks, named, upstream }: GatewayParts<Request>, request: Request): Promise<Sender> {
+  const resolved = await hooks?.resolve?.(request)
+  if (resolved === undefined) return upstream
+  const sender = typeof resolved === 'string' ? named?.(resolved) : resolved
+  if (sender === undefined) throw new MediaError('internal', { cause: new TypeError(`Expected resolve to name an upstream but received ${JSON.stringify(resolved)}`) })
+  return sender
+}
+
+interface Way {
+  readonly sender: Sender
+  readonly connections: OwnConnections | undefined
+  readonly asked: LoneRequest
+}
+
+async function sent<Request> ({ around }: GatewayParts<Request>, request: Request, { sender, connections, asked }: Way): Promise<UpstreamResponse> {
+  const isAlone = asked.trailers !== undefined && connections !== undefined
+  const next = isAlone ? { name: sender.name, send: async () => await exchangeAlone(connections, asked) as UpstreamResponse } : sender
+  const { trailer: _trailer, ...headers } = asked.headers
+  return await (around?.(next, request) ?? next).send({ ...asked, headers })
+}
+
+async function answerOf<Request> ({ hooks }: GatewayParts<Request>, request: Request, answer: UpstreamResponse): Promise<UpstreamResponse> {
+  const { status, headers, body } = answer
+  if (body instanceof Readable) body.on('error', () => {}) // it may fail before it is read
+  if (status < 200 || status > 599) {
+    if (body instanceof Readable) body.destroy()
+    throw new MediaError('upstream-malformed', { context: { status } })
+  }
+  if (hooks?.rewriteResponse === undefined) return answer
+  const head = await hooks.rewriteResponse({ status, headers }, request)
+  return { status: statusOf(head), headers: head.headers, body, trailers: () => answer.trailers() }
+}
+
+/** @throws {TypeError} where an app gives a status that no answer can have */
+function statusOf ({ status }: IncomingHead): number {
+  if (Number.isInteger(status) && status >= 200 && status <= 599) return status
+  throw new TypeError(`Expected a final status but received ${String(status)}`)
+}
+
+/**
+ * What an app answers in place of an upstream that failed.
+ *
+ * @throws what its hook throws
+ */
+export async function substituteFor<Request> ({ hooks }: GatewayParts<Request>, request: Request, error: unknown): Promise<UpstreamResponse | undefined> {
+  if (!(error instanceof MediaError)) return undefined
+  const substitute = await hooks?.onUpstreamError?.(error, request)
+  return substitute && { status: statusOf(substitute), headers: substitute.headers, body: Buffer.from(substitute.body), trailers: () => undefined }
+}

@@ -1,0 +1,43 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { finished, PassThrough, type Readable } from 'node:stream'
+
+/** Milliseconds for which a body that nobody wants any more is still read, so that its client reads the answer instead of a reset. */
+export const LINGER_MS = 10_000
+
+/** Whether a body follows the head (RFC 9112 §6.3, RFC 9113 §8.1): of any method, GET too. */
+export function hasBody (request: IncomingMessage): boolean {
+  const { headers, httpVersionMajor } = request
+  if (httpVersionMajor === 2) return (request as unknown as { stream: { endAfterHeaders?: boolean } }).stream.endAfterHeaders === false
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/**
+ * A request's body to give away: whoever takes it may destroy it, as undici does when an answer
+ * comes early or none comes, and the client's connection stays, so that it gets its answer. It
+ * fails where the client leaves before its end.
+ */
+export function lent (source: Readable): Readable {
+  const body = new PassThrough()
+  body.on('error', () => {}) // it may be destroyed before anybody listens
+  finished(source, { writable: false }, error => {
+    if (error !== undefined && error !== null) body.destroy(error)
+  })
+  return source.pipe(body)
+}
+
+/**
+ * After an answer that came before its request was whole: what the client still sends is thrown
+ * away for a while. A connection that is closed at once is reset by the kernel, and the answer
+ * may be lost with it (RFC 9112 §9.6). Clients that go on sending lose the connection.
+ */
+export function readOn (request: IncomingMessage, response: ServerResponse, forMs = LINGER_MS): void {
+  response.once('finish', function lingerOn () {
+    const { socket } = request
+    if (request.complete) return
+    const timer = setTimeout(() => { socket.destroy() }, forMs)
+    const stop = (): void => clearTimeout(timer)
+    request.once('end', stop)
+    socket.once('close', stop)
+    request.resume()
+  })
+}
