@@ -12,22 +12,31 @@ export interface AttemptListener {
   failed (error: Error): void
 }
 
+/** Interim answers before a final one; an origin that sends more means harm. */
+const MAX_INTERIMS = 64
+
 /** One request on one connection: what undici tells, in the words of {@link AttemptListener}. */
 export class Attempt {
   readonly #listener: AttemptListener
+  readonly #maxWaitMs: number
+  #patience: NodeJS.Timeout | undefined
+  #interims = 0
   #abort: ((reason: Error) => void) | undefined
   #cancelled: Error | undefined
   #status = 0
   #isOver = false
 
-  constructor (listener: AttemptListener) {
+  /** @param maxWaitMs how long interim answers may put off the final one */
+  constructor (listener: AttemptListener, maxWaitMs: number) {
     this.#listener = listener
+    this.#maxWaitMs = maxWaitMs
   }
 
   /** Ends it, wherever it is. Its listener hears nothing more. */
   cancel (reason: Error): void {
     if (this.#isOver) return
     this.#isOver = true
+    clearTimeout(this.#patience)
     this.#cancelled = reason
     this.#abort?.(reason)
   }
@@ -41,19 +50,26 @@ export class Attempt {
 
   onHeaders (status: number, raw: Array<Buffer | string>, resume: () => void): boolean {
     if (this.#isOver) return true
-    if (status === 101) { // an upgrade that nobody asked for
-      const error = new Error('bad upgrade')
-      this.onError(error)
-      this.#abort?.(error)
-      return true
-    }
+    if (status === 101) return this.#refuse(new Error('bad upgrade')) // nobody asked for another protocol
     const headers = fieldsOf(raw)
-    if (status < 200) {
-      this.#listener.informed(status, headers)
-      return true
-    }
+    if (status < 200) return this.#inform(status, headers)
+    clearTimeout(this.#patience)
     this.#status = status
     this.#listener.answered(status, headers, resume)
+    return true
+  }
+
+  /** Each interim answer puts off undici's own limit: together they get the time of one first byte, and are not many. */
+  #inform (status: number, headers: Fields): true {
+    this.#patience ??= setTimeout(() => this.#refuse(Object.assign(new Error('Only interim answers came'), { code: 'UND_ERR_HEADERS_TIMEOUT' })), this.#maxWaitMs)
+    if (++this.#interims > MAX_INTERIMS) return this.#refuse(new Error('bad response'))
+    this.#listener.informed(status, headers)
+    return true
+  }
+
+  #refuse (error: Error): true {
+    this.onError(error)
+    this.#abort?.(error)
     return true
   }
 
@@ -70,6 +86,7 @@ export class Attempt {
   onError (error: Error & { code?: string }): void {
     if (this.#isOver) return
     this.#isOver = true
+    clearTimeout(this.#patience)
     // A 304 may tell the length of what it stands for (RFC 9110 §8.6), which undici takes for that of its body.
     if (this.#status === 304 && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#listener.completed(undefined)
     else this.#listener.failed(error)

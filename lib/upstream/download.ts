@@ -4,6 +4,7 @@ import type { Fields, UpstreamRequest } from './message.ts'
 /** An answer whose rest can be fetched anew when its connection dies: what it promised. */
 export interface Download {
   readonly entityTag: string
+  readonly encoding: string | string[] | undefined
   /** Where it begins within the representation. */
   readonly start: number
   /** Its last byte, where that is known. */
@@ -17,15 +18,15 @@ export interface Download {
  * known beginning. Undefined for every other.
  */
 export function downloadOf ({ method }: UpstreamRequest, status: number, headers: Fields): Download | undefined {
-  const entityTag = headers.etag
+  const { etag: entityTag, 'content-encoding': encoding } = headers
   if (method !== 'GET' || typeof entityTag !== 'string' || isWeak(entityTag) || !/^"[\x21\x23-\x7e\x80-\xff]*"$/.test(entityTag)) return undefined
   if (status === 206) {
     const range = rangeOf(headers)
-    return range === undefined ? undefined : { entityTag, ...range }
+    return range === undefined || !hasLengthOf(range, headers) ? undefined : { entityTag, encoding, ...range }
   }
   if (status !== 200) return undefined
   const length = lengthOf(headers)
-  return { entityTag, start: 0, end: length === undefined ? undefined : length - 1, size: length }
+  return { entityTag, encoding, start: 0, end: length === undefined ? undefined : length - 1, size: length }
 }
 
 /** The same request, for what is missing. */
@@ -34,13 +35,22 @@ export function requestOfRest (request: UpstreamRequest, { entityTag, start, end
   return { ...request, headers: { ...headers, range: `bytes=${start + received}-${end ?? ''}`, 'if-range': entityTag } }
 }
 
-/** Whether an answer is the rest of a download, from exactly the byte that is missing. */
-export function isRest ({ entityTag, start, end, size }: Download, received: number, answer: { status: number, headers: Fields }): boolean {
-  const range = rangeOf(answer.headers)
-  if (answer.status !== 206 || range === undefined || answer.headers.etag !== entityTag) return false
+/**
+ * The download as the answer that goes on with it tells it: from exactly the byte that is missing
+ * to the end, of the same representation. Undefined where the answer is anything else.
+ */
+export function restOf (download: Download, received: number, { status, headers }: { status: number, headers: Fields }): Download | undefined {
+  const { entityTag, encoding, start, end, size } = download
+  const range = rangeOf(headers)
+  if (status !== 206 || range === undefined || headers.etag !== entityTag || (headers['content-encoding'] ?? encoding) !== encoding) return undefined
   const isOfSameSize = size === undefined || range.size === undefined || range.size === size
-  const reachesEnd = end === undefined ? range.size === undefined || range.end === range.size - 1 : range.end === end
-  return range.start === start + received && isOfSameSize && reachesEnd
+  // Of a whole whose end nobody has told, the rest has to tell it.
+  const reachesEnd = range.end === (end ?? (range.size === undefined ? undefined : range.size - 1))
+  return range.start === start + received && isOfSameSize && reachesEnd && hasLengthOf(range, headers) ? { ...download, end: range.end } : undefined
+}
+
+function hasLengthOf ({ start, end }: { start: number, end: number }, headers: Fields): boolean {
+  return (lengthOf(headers) ?? end - start + 1) === end - start + 1
 }
 
 /** The length a head promises; undefined where it promises none. */

@@ -1,29 +1,19 @@
-import { MediaError } from '../errors.ts'
+import type { MediaError } from '../errors.ts'
 import { Attempt, type AttemptListener } from './attempt.ts'
-import { downloadOf, isRest, lengthOf, requestOfRest, type Download } from './download.ts'
+import { downloadOf, lengthOf, requestOfRest, restOf, type Download } from './download.ts'
 import { upstreamFailure } from './failures.ts'
 import type { Fields, UpstreamRequest, UpstreamResponse } from './message.ts'
-import type { Origin, OriginLease, Origins } from './origins.ts'
-import type { Places } from './places.ts'
+import type { Origin } from './origins.ts'
+import { isRepeatable, MAX_STALE, verdictOn } from './retrying.ts'
 import type { RetryBudget } from './retry-budget.ts'
+import { Turn, type Line, type TurnContext } from './turn.ts'
 import { UpstreamBody, type BodySource } from './upstream-body.ts'
 
-/** Connections to one origin. */
-export interface Line {
-  readonly places: Places
-  dispatch (request: UpstreamRequest, attempt: Attempt): void
-}
-
 /** What all exchanges of one upstream share. */
-export interface ExchangeContext {
-  readonly name: string
-  readonly origins: Origins
+export interface ExchangeContext extends TurnContext {
   readonly budget: RetryBudget
   readonly retries: number
   readonly resumes: number
-  /** Milliseconds that a request may wait for a connection. */
-  readonly maxWaitMs: number
-  lineTo (origin: Origin): Line
   /** Told of what was mended, for the log. */
   onEvent? (event: ExchangeEvent): void
 }
@@ -35,18 +25,12 @@ export interface ExchangeEvent {
   readonly error: Error
 }
 
-/** Methods that may be sent again when nobody knows whether they arrived (RFC 9110 §9.2.2). */
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-
 /** Bytes that are gathered before a body is known to be a stream. */
 const GATHERED_BYTES = 64 * 1024
 /** Turns of the event loop that a short body may take to come with its head. */
 const GATHERING_TURNS = 2
 /** Milliseconds before an origin is asked for the rest a second time, and longer each time. */
 const RESUME_DELAY_MS = 100
-
-/** The code of an address that may not be connected to. */
-const FORBIDDEN = 'UPSTREAM_FORBIDDEN_ADDRESS'
 
 const nothing = Buffer.alloc(0)
 
@@ -58,12 +42,12 @@ export class Exchange implements AttemptListener, BodySource {
   #resolve!: (response: UpstreamResponse) => void
   #reject!: (error: Error) => void
   #attempt: Attempt | undefined
-  #lease: OriginLease | undefined
-  #line: Line | undefined
-  #stopWaiting: (() => void) | undefined
+  #turn: Turn | undefined
+  #pause: NodeJS.Timeout | undefined
   #tried: Set<Origin> | undefined
   #failure: MediaError | undefined
-  #attempts = 0
+  #retried = 0
+  #stale = 0
   #resumed = 0
   #head: { status: number, headers: Fields } | undefined
   #download: Download | undefined
@@ -93,42 +77,18 @@ export class Exchange implements AttemptListener, BodySource {
     else this.#reject(reason)
   }
 
-  /** Takes an origin, and a place among its connections. */
   #begin (request: UpstreamRequest): void {
     try {
-      this.#attempts++
-      const lease = this.#context.origins.lease(this.#tried)
-      this.#lease = lease
-      const line = this.#context.lineTo(lease.origin)
-      if (line.places.take()) this.#send(line, request)
-      else this.#waitFor(line, request)
+      this.#turn = new Turn(this.#context, this.#tried)
+      this.#turn.take(this.#context, line => this.#send(line, request), error => this.#giveUp(error))
     } catch (error) {
       // What began it tells more than that now nobody is left to be asked.
       this.#giveUp(this.#failure ?? error as Error)
     }
   }
 
-  #waitFor (line: Line, request: UpstreamRequest): void {
-    const full = (): MediaError => new MediaError('upstream-busy', { detail: `Too many requests wait for the upstream ${this.#context.name}`, headers: { 'retry-after': '1' }, context: { upstream: this.#context.name } })
-    const leave = line.places.wait(() => {
-      this.#stopWaiting?.()
-      this.#send(line, request)
-    })
-    if (leave === undefined) throw full()
-    const timer = setTimeout(() => {
-      leave()
-      this.#giveUp(full())
-    }, this.#context.maxWaitMs)
-    this.#stopWaiting = () => {
-      this.#stopWaiting = undefined
-      clearTimeout(timer)
-      leave()
-    }
-  }
-
   #send (line: Line, request: UpstreamRequest): void {
-    this.#line = line
-    this.#attempt = new Attempt(this)
+    this.#attempt = new Attempt(this, this.#context.maxWaitMs)
     line.dispatch(request, this.#attempt)
   }
 
@@ -137,20 +97,25 @@ export class Exchange implements AttemptListener, BodySource {
   }
 
   answered (status: number, headers: Fields, resume: () => void): void {
-    this.#lease?.answered()
+    this.#turn?.answered()
     this.#flow = resume
     if (this.#head !== undefined) {
-      if (this.#download === undefined || !isRest(this.#download, this.#received, { status, headers })) {
-        this.#attempt?.cancel(new Error('The rest is no longer there'))
-        this.#resumed = Infinity
-        this.failed(new Error('What the origin has is no longer what it began to send'))
-      }
+      this.#download &&= restOf(this.#download, this.#received, { status, headers })
+      if (this.#download === undefined) this.#refuseRest('What the origin has is no longer what it began to send')
       return
     }
     this.#head = { status, headers }
     this.#download = downloadOf(this.#request, status, headers)
     if ((lengthOf(headers) ?? 0) > GATHERED_BYTES) this.#stream()
     else setImmediate(() => this.#gather(GATHERING_TURNS - 1))
+  }
+
+  /** Ends a download whose rest is none: another attempt would not make it better. */
+  #refuseRest (why: string): void {
+    const error = new Error(why)
+    this.#resumed = Infinity
+    this.#attempt?.cancel(error)
+    this.failed(error)
   }
 
   /** A short body mostly comes with its head, or in the next turn: then it is sent in one piece. */
@@ -171,12 +136,22 @@ export class Exchange implements AttemptListener, BodySource {
 
   received (chunk: Buffer): boolean {
     this.#received += chunk.length
+    if (this.#resumed > 0 && this.#isTooMuch()) {
+      this.#refuseRest('The rest is longer than it should be')
+      return true
+    }
     if (this.#body !== undefined) return this.#body.receive(chunk)
     this.#early.push(chunk)
     this.#earlyBytes += chunk.length
     if (this.#earlyBytes < GATHERED_BYTES) return true
     this.#stream()
     return false
+  }
+
+  /** Beyond the length that a client was told the next answer begins: not one byte more may be passed on. */
+  #isTooMuch (): boolean {
+    const { end, start = 0 } = this.#download ?? {}
+    return end !== undefined && this.#received > end - start + 1
   }
 
   completed (trailers: Fields | undefined): void {
@@ -194,25 +169,28 @@ export class Exchange implements AttemptListener, BodySource {
 
   failed (error: Error): void {
     if (this.#isOver) return
-    const origin = this.#lease?.origin
-    this.#leave((error as { code?: string }).code === FORBIDDEN ? 'neutral' : 'bad') // our own refusal says nothing of the origin
+    const { isFinal, outcome, isStale } = verdictOn(error, this.#request)
+    const origin = this.#turn?.origin
+    const isForgiven = isStale && this.#head === undefined && this.#stale < MAX_STALE
+    this.#leave(isForgiven ? 'neutral' : outcome)
     this.#failure ??= upstreamFailure(error, this.#context.name, origin?.label)
-    if (this.#head === undefined && this.#mayRetry(error)) {
-      if (origin !== undefined) (this.#tried ??= new Set()).add(origin)
-      this.#context.onEvent?.({ kind: 'retried', origin: origin?.label ?? '', error })
+    const { label = '' } = origin ?? {}
+    if (this.#head === undefined && !isFinal && this.#mayRetry(isForgiven)) {
+      if (origin !== undefined && !isForgiven) (this.#tried ??= new Set()).add(origin)
+      this.#context.onEvent?.({ kind: 'retried', origin: label, error })
       this.#begin(this.#request)
     } else if (this.#download !== undefined && this.#resumed < this.#context.resumes) {
-      this.#context.onEvent?.({ kind: 'resumed', origin: origin?.label ?? '', error })
+      this.#context.onEvent?.({ kind: 'resumed', origin: label, error })
       this.#resume(this.#download)
     } else {
       this.#giveUp(this.#failure)
     }
   }
 
-  #mayRetry ({ code }: Error & { code?: string }): boolean {
-    const { method, body } = this.#request
-    // An origin that takes too long is not asked twice: that would double its load.
-    return body === undefined && idempotent.has(method) && code !== 'UND_ERR_HEADERS_TIMEOUT' && code !== FORBIDDEN && this.#attempts <= this.#context.retries && this.#context.budget.take()
+  #mayRetry (isForgiven: boolean): boolean {
+    if (!isRepeatable(this.#request)) return false
+    if (isForgiven) return ++this.#stale <= MAX_STALE
+    return this.#retried < this.#context.retries && this.#context.budget.take() && ++this.#retried > 0
   }
 
   #resume (download: Download): void {
@@ -221,20 +199,10 @@ export class Exchange implements AttemptListener, BodySource {
       this.completed(undefined) // all of it had come
       return
     }
-    const again = (): void => {
-      this.#stopWaiting = undefined
-      this.#begin(requestOfRest(this.#request, download, this.#received))
-    }
+    const again = (): void => this.#begin(requestOfRest(this.#request, download, this.#received))
     this.#resumed++
-    if (this.#resumed === 1) {
-      again()
-      return
-    }
-    const timer = setTimeout(again, RESUME_DELAY_MS * 2 ** (this.#resumed - 2))
-    this.#stopWaiting = () => {
-      this.#stopWaiting = undefined
-      clearTimeout(timer)
-    }
+    if (this.#resumed === 1) again()
+    else this.#pause = setTimeout(again, RESUME_DELAY_MS * 2 ** (this.#resumed - 2))
   }
 
   resume (): void {
@@ -255,17 +223,13 @@ export class Exchange implements AttemptListener, BodySource {
 
   #end (outcome: 'good' | 'neutral', reason?: Error): void {
     this.#isOver = true
-    this.#stopWaiting?.()
+    clearTimeout(this.#pause)
     if (reason !== undefined) this.#attempt?.cancel(reason)
     this.#leave(outcome)
   }
 
-  /** Gives back the origin, and the place among its connections. */
   #leave (outcome: 'good' | 'bad' | 'neutral'): void {
-    this.#lease?.end(outcome)
-    this.#lease = undefined
-    this.#line?.places.leave()
-    this.#line = undefined
+    this.#turn?.end(outcome)
     this.#flow = undefined
   }
 }

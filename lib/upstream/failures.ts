@@ -34,7 +34,15 @@ const tls = /^(?:ERR_TLS|ERR_SSL|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HO
 export function upstreamFailure (error: unknown, name: string, origin?: string): MediaError {
   if (error instanceof MediaError) return error
   const code = failureCode(error)
+  if (code === 'bad-request') return new MediaError(code, { cause: error, context: { upstream: name } })
   return new MediaError(code, { detail: `${sentences[code] ?? 'No answer came from'} the upstream ${name}`, cause: error, context: { upstream: name, ...(origin === undefined ? {} : { origin }) } })
+}
+
+const ofRequest = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'])
+
+/** Whether a request could not be sent as it was asked for: no origin has a part in that. */
+export function isOfRequest ({ code = '' }: Error & { code?: string }): boolean {
+  return ofRequest.has(code)
 }
 
 const sentences: Partial<Record<FailureCode, string>> = {
@@ -49,11 +57,13 @@ const sentences: Partial<Record<FailureCode, string>> = {
 }
 
 function failureCode (error: unknown): FailureCode {
-  const { code = '', message = '', errors } = error as { code?: string, message?: string, errors?: unknown[] }
+  const { name = '', code = '', message = '', errors } = error as { name?: string, code?: string, message?: string, errors?: unknown[] }
+  if (ofRequest.has(code)) return 'bad-request'
   const known = codes[code]
   if (known !== undefined) return known
   if (Array.isArray(errors) && errors.length > 0) return failureCode(errors[0]) // every address failed: the first tells
   if (tls.test(code)) return 'upstream-tls'
-  if (code.startsWith('HPE_') || code === 'UND_ERR_INVALID_ARG' || /^bad (?:response|upgrade)$/.test(message)) return 'upstream-malformed'
+  // undici asserts what it expects of an origin, and mostly its parser's errors have no code.
+  if (name === 'HTTPParserError' || code === 'ERR_ASSERTION' || /^bad (?:response|upgrade)$/.test(message)) return 'upstream-malformed'
   return 'upstream-reset'
 }

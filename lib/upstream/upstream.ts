@@ -1,11 +1,12 @@
 import { Pool, type buildConnector } from 'undici'
 import type { UpstreamConfig } from '../config/schema.ts'
-import { Exchange, type ExchangeEvent, type Line } from './exchange.ts'
+import { Exchange, type ExchangeEvent } from './exchange.ts'
 import type { Attempt } from './attempt.ts'
 import type { Sender, UpstreamRequest, UpstreamResponse } from './message.ts'
 import { Origins, type Origin, type OriginEvent } from './origins.ts'
 import { Places } from './places.ts'
 import { RetryBudget } from './retry-budget.ts'
+import type { Line } from './turn.ts'
 
 /** What an upstream is opened with. */
 export interface UpstreamOptions {

@@ -11,8 +11,8 @@ export interface GatewayParts<Request> {
   readonly hooks?: UpstreamHooks<Request> | undefined
   /** Senders that `hooks.resolve` may name. */
   readonly named?: ((name: string) => Sender | undefined) | undefined
-  /** Connections to the origins of a sender, for WebSockets and for requests with trailer fields; without them there is neither. */
-  readonly connectionsOf?: ((sender: Sender) => OwnConnections | undefined) | undefined
+  /** Connections to the origins of an upstream, for WebSockets and for requests with trailer fields; without them there is neither. */
+  readonly connectionsOf?: ((name: string) => OwnConnections | undefined) | undefined
   /** What stands between the client and a sender, such as what rewrites answers. */
   readonly around?: ((sender: Sender, request: Request) => Sender) | undefined
 }
@@ -27,29 +27,30 @@ export async function ask<Request> (parts: GatewayParts<Request>, request: Reque
   const { hooks } = parts
   const { method, path, headers } = outgoing
   const asked: LoneRequest = { ...outgoing, ...await hooks?.rewriteRequest?.({ method, path, headers }, request) }
-  const sender = await senderOf(parts, request)
-  const connections = parts.connectionsOf?.(sender)
-  if (asked.upgrade === undefined) return await answerOf(parts, request, await sent(parts, request, { sender, connections, asked }))
-  if (connections === undefined) throw new MediaError('not-implemented', { detail: 'No WebSockets lead to here' })
-  const answer = await exchangeAlone(connections, asked)
-  return 'socket' in answer ? answer : await answerOf(parts, request, answer)
-}
-
-async function senderOf<Request> ({ hooks, named, upstream }: GatewayParts<Request>, request: Request): Promise<Sender> {
-  const resolved = await hooks?.resolve?.(request)
-  if (resolved === undefined) return upstream
-  const sender = typeof resolved === 'string' ? named?.(resolved) : resolved
-  if (sender === undefined) throw new MediaError('internal', { cause: new TypeError(`Expected resolve to name an upstream but received ${JSON.stringify(resolved)}`) })
-  return sender
+  const way = await wayTo(parts, request)
+  if (asked.upgrade === undefined) return await answerOf(parts, request, await sent(parts, request, { ...way, asked }))
+  if (way.connections === undefined) throw new MediaError('not-implemented', { detail: 'No WebSockets lead to here' })
+  const answer = await exchangeAlone(way.connections, asked)
+  if ('socket' in answer) return answer
+  const refused: Sender = { name: way.sender.name, send: async () => answer }
+  return await answerOf(parts, request, await (parts.around?.(refused, request) ?? refused).send(asked))
 }
 
 interface Way {
   readonly sender: Sender
+  /** None to a sender of the app's own. */
   readonly connections: OwnConnections | undefined
-  readonly asked: LoneRequest
 }
 
-async function sent<Request> ({ around }: GatewayParts<Request>, request: Request, { sender, connections, asked }: Way): Promise<UpstreamResponse> {
+async function wayTo<Request> ({ hooks, named, upstream, connectionsOf }: GatewayParts<Request>, request: Request): Promise<Way> {
+  const resolved = await hooks?.resolve?.(request) ?? upstream.name
+  if (typeof resolved !== 'string') return { sender: resolved, connections: undefined }
+  const sender = resolved === upstream.name ? upstream : named?.(resolved)
+  if (sender === undefined) throw new MediaError('internal', { cause: new TypeError(`Expected resolve to name an upstream but received ${resolved}`) })
+  return { sender, connections: connectionsOf?.(resolved) }
+}
+
+async function sent<Request> ({ around }: GatewayParts<Request>, request: Request, { sender, connections, asked }: Way & { readonly asked: LoneRequest }): Promise<UpstreamResponse> {
   const isAlone = asked.trailers !== undefined && connections !== undefined
   const next = isAlone ? { name: sender.name, send: async () => await exchangeAlone(connections, asked) as UpstreamResponse } : sender
   const { trailer: _trailer, ...headers } = asked.headers

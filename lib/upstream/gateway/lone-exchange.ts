@@ -2,7 +2,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage, type 
 import type { Socket } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { fieldsOf } from '../attempt.ts'
-import { upstreamFailure } from '../failures.ts'
+import { isOfRequest, upstreamFailure } from '../failures.ts'
 import type { Fields, UpstreamRequest, UpstreamResponse } from '../message.ts'
 import { passableTrailers } from './fields.ts'
 import type { OwnConnection, OwnConnections } from './own-connections.ts'
@@ -47,8 +47,9 @@ export async function exchangeAlone (connections: OwnConnections, request: LoneR
     const answer = await headOf(begin(connection, request, maxHeaderBytes), request)
     connection.lease.answered()
     return Array.isArray(answer) ? switched(connection, answer, request) : answered(connections, connection, answer)
-  } catch (error) {
-    connection.end(signal?.aborted === true ? 'neutral' : 'bad')
+  } catch (thrown) {
+    const error = asOfUndici(thrown as Error & { code?: string })
+    connection.end(signal?.aborted === true || isOfRequest(error) ? 'neutral' : 'bad')
     signal?.throwIfAborted()
     throw upstreamFailure(error, name, connection.lease.origin.label)
   } finally {
@@ -60,6 +61,14 @@ export async function exchangeAlone (connections: OwnConnections, request: LoneR
 /** What undici would fail with. */
 function failure (code: string): Error {
   return Object.assign(new Error('No answer came'), { code })
+}
+
+/** What `node:http` calls otherwise: a request that cannot be written, and what is no HTTP. */
+function asOfUndici (error: Error & { code?: string }): Error & { code?: string } {
+  const { code = '', message } = error
+  if (/^ERR_(?:INVALID_CHAR|INVALID_HTTP_TOKEN|UNESCAPED_CHARACTERS)$/.test(code)) return Object.assign(new Error(message, { cause: error }), { code: 'UND_ERR_INVALID_ARG' })
+  if (code.startsWith('HPE_')) error.name = 'HTTPParserError'
+  return error
 }
 
 function begin ({ socket, lease: { origin } }: OwnConnection, request: LoneRequest, maxHeaderSize: number): ClientRequest {

@@ -40,11 +40,6 @@ export class OwnConnections {
     this.options = options
   }
 
-  /** The upstream's name, for messages. */
-  get name (): string {
-    return this.options.name
-  }
-
   /** How many are open. */
   get open (): number {
     return this.#open

@@ -1,6 +1,5 @@
 import { createServer, type Socket } from 'node:net'
 import t from 'tap'
-import { MediaError } from '../../../../lib/errors.ts'
 import { exchangeAlone } from '../../../../lib/upstream/gateway/lone-exchange.ts'
 import { upstreamTo } from '../../../helpers/gateway.ts'
 import { answer, origin, rawOrigin, silent } from '../../../helpers/origin.ts'
@@ -54,10 +53,10 @@ t.test('answers are whole, and their connections closed', async t => {
 })
 
 t.test('a request that cannot be written is a failure, and leaves no connection behind', async t => {
-  const { connections } = await upstreamTo(t, [(await rawOrigin(t, answer())).url])
-  await t.rejects(exchangeAlone(connections, { ...get, headers: { 'x-bad': 'a\r\nb' } }), MediaError)
-  await t.rejects(exchangeAlone(connections, { ...get, path: '/a b' }), MediaError)
+  const { connections, upstream } = await upstreamTo(t, [(await rawOrigin(t, answer())).url])
+  for (const bad of [{ headers: { 'x-bad': 'a\r\nb' } }, { headers: { 'bad name': 'x' } }, { path: '/a b' }]) await t.rejects(exchangeAlone(connections, { ...get, ...bad }), { code: 'bad-request' })
   t.equal(connections.open, 0)
+  t.match(upstream.origins.state(), [{ failures: 0 }], 'the origin is not at fault')
 })
 
 t.test('no more than the limit', async t => {
