@@ -6,6 +6,7 @@ import client from './plugins/client.ts'
 import conditional from './plugins/conditional.ts'
 import cors from './plugins/cors.ts'
 import errors, { serverOptions } from './plugins/errors.ts'
+import gatewayVerb from './plugins/gateway.ts'
 import imageVariants from './plugins/images.ts'
 import jsonEtag from './plugins/json-etag.ts'
 import proxy, { type ProxyHooks } from './plugins/proxy.ts'
@@ -14,6 +15,7 @@ import redirect from './plugins/redirect.ts'
 import securityHeaders from './plugins/security-headers.ts'
 import staticFiles from './plugins/static.ts'
 import telemetry from './plugins/telemetry.ts'
+import gateway from './routes/gateway.ts'
 import health from './routes/health.ts'
 import listingAssets, { LISTING_ASSETS } from './routes/listing-assets.ts'
 import proxied from './routes/proxied.ts'
@@ -21,12 +23,11 @@ import redirected from './routes/redirected.ts'
 import served from './routes/served.ts'
 
 export { serverOptions as options } from './plugins/errors.ts'
-
 /** A configuration, and what an app does its own way with the upstreams of its mounts, by their prefixes. */
 export type MediaOptions = Options & { upstreamHooks?: Readonly<Record<string, ProxyHooks>> }
 
 /** Which routes send a mount's bytes. */
-const deliveries: Record<Delivery, (scope: FastifyInstance, parts: MountParts<FastifyRequest>) => Promise<void>> = { serve: served, proxy: proxied, gateway: proxied, redirect: redirected, auto: redirected }
+const deliveries: Record<Delivery, (scope: FastifyInstance, parts: MountParts<FastifyRequest>) => Promise<void>> = { serve: served, proxy: proxied, gateway, redirect: redirected, auto: redirected }
 
 /** The root app: plugins in hook order, then one scope for each mount. */
 export default async function media (app: FastifyInstance, { upstreamHooks: hooks, ...options }: MediaOptions): Promise<void> {
@@ -41,8 +42,7 @@ export default async function media (app: FastifyInstance, { upstreamHooks: hook
   await app.register(conditional)
   await app.register(staticFiles)
   await app.register(imageVariants, config.images)
-  await app.register(proxy, { control: mounts.upstreams })
-  await app.register(redirect)
+  for (const verb of [proxy, redirect, gatewayVerb]) await app.register(verb, { control: mounts.upstreams })
   await app.register(health)
   if (config.mounts.some(mount => mount.listing)) await app.register(listingAssets)
   if (Object.keys(config.upstreams).length > 0) app.readiness.describe('upstreams', () => mounts.upstreams.state())

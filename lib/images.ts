@@ -53,6 +53,7 @@ export async function openImages (options: ImagesOfSource): Promise<OpenImages> 
   const opened = imagesOf(config, {
     of: () => source,
     named: name => overlaySources[name] ?? source,
+    doubt () {},
     async close () {
       await Promise.all([source, ...Object.values(overlaySources)].map(async each => await each.close()))
     }

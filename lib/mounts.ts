@@ -6,10 +6,13 @@ import { placesOf, type Place } from './image/places.ts'
 import { imagesOf, type Images, type MountedImages } from './image/registry.ts'
 import { senderStack, type SenderStack } from './upstream/sender-stack.ts'
 import { openSources } from './sources/registry.ts'
+import { sendersOf } from './sources/senders.ts'
 import type { Source } from './sources/source.ts'
+import type { GatewayParts } from './upstream/gateway/ask.ts'
 import type { UpstreamHooks } from './upstream/hooks.ts'
 import type { Sender } from './upstream/message.ts'
 import { proxyTest, redirectTarget } from './upstream/redirect-target.ts'
+import { rewritingSender } from './upstream/rewrite/rewriting-sender.ts'
 import { publicRewriters } from './upstream/rewrite/public-rewriters.ts'
 import type { ResponseRewriter } from './upstream/rewrite/response-rewriter.ts'
 import { openUpstreams, type UpstreamLog, type Upstreams } from './upstream/registry.ts'
@@ -25,6 +28,8 @@ export interface MountParts<Request> {
   mountAt (prefix: string): Omit<MountConfig, 'source' | 'images'> & (MountedImages | { readonly images: undefined }) & { readonly prefix: string, readonly source: Source, readonly listingAssets: string | undefined, readonly digests: DigestMemory | undefined }
   /** For what comes from an upstream. */
   proxyAt (prefix: string): ProxyParts<Request>
+  /** For a whole API of an upstream. */
+  gatewayAt (prefix: string): GatewayPlaces<Request>
   /** For clients that are sent to the upstream. */
   redirectAt (prefix: string): RedirectParts<Request>
 }
@@ -45,6 +50,14 @@ export interface ProxyParts<Request> {
   readonly changesText: boolean
 }
 
+/** A mount behind which another server's API stands. */
+export interface GatewayPlaces<Request> extends GatewayParts<Request> {
+  readonly prefix: string
+  readonly upstreamPath: string
+  readonly host: 'origin' | 'client'
+  readonly ownCors: boolean
+}
+
 /** A mount whose clients are sent elsewhere. */
 export interface RedirectParts<Request> {
   readonly prefix: string
@@ -53,6 +66,13 @@ export interface RedirectParts<Request> {
   readonly vary: string | undefined
   readonly needsProxy: ((headers: Readonly<Record<string, string | string[] | undefined>>) => boolean) | undefined
   locationOf (request: Request): string | Promise<string>
+}
+
+/** What is read of a request here. */
+interface Asking {
+  readonly raw: { readonly url?: string | undefined }
+  /** The URL under which its client reaches the root of this server, where that is told. */
+  readonly publicBase: string | undefined
 }
 
 /** What stands around the mounts. */
@@ -78,11 +98,11 @@ export interface Mounts<Request> {
 }
 
 /** Opens what the mounts of a checked configuration need. @throws where a directory or a PEM file is gone since it was checked */
-export async function openMounts<Request extends { readonly raw: { readonly url?: string | undefined } }> (config: Readonly<Config>, surroundings: Surroundings<Request>): Promise<Mounts<Request>> {
+export async function openMounts<Request extends Asking> (config: Readonly<Config>, surroundings: Surroundings<Request>): Promise<Mounts<Request>> {
   const { log, root, listingAssets, hooks = {} } = surroundings
   const upstreams = await openUpstreams(config, log)
   const httpCache = await openHttpCache(config, log)
-  const sources = await openSources(config, upstreams.senders)
+  const sources = await openSources(config, sendersOf(config, { upstreams, httpCache }))
   const digests = new DigestMemory()
   const images = imagesOf(config, sources, log)
   const stacks = new Map<MountConfig, SenderStack>()
@@ -96,6 +116,10 @@ export async function openMounts<Request extends { readonly raw: { readonly url?
       cache: { ...mount.cache, passes: mount.delivery !== 'serve' },
       mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, digests: mount.digest ? digests : undefined, ...images.at(mount, prefix, root) }),
       proxyAt: prefix => proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] }),
+      gatewayAt (prefix) {
+        const { rewriterFor, ownsCors: ownCors, ...parts } = proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] })
+        return { ...parts, ownCors, connectionsOf: name => upstreams.connectionsOf(name), around: (sender, request) => rewritingSender(sender, rewriterFor(request.publicBase)) }
+      },
       redirectAt: prefix => redirectParts(config, mount, { prefix, hooks: hooks[mount.prefix] })
     }),
     async close () {
@@ -123,7 +147,7 @@ function proxyParts<Request> ({ upstreams }: Readonly<Config>, mount: MountConfi
   }
 }
 
-function redirectParts<Request extends { readonly raw: { readonly url?: string | undefined } }> ({ upstreams }: Readonly<Config>, mount: MountConfig, { prefix, hooks }: { prefix: string, hooks: UpstreamHooks<Request> | undefined }): RedirectParts<Request> {
+function redirectParts<Request extends Asking> ({ upstreams }: Readonly<Config>, mount: MountConfig, { prefix, hooks }: { prefix: string, hooks: UpstreamHooks<Request> | undefined }): RedirectParts<Request> {
   const { redirect: { base, template = '{path}', query, status, cache, ...rules }, upstream = '', upstreamPath, delivery } = mount
   const locations = new Map(Object.entries(upstreams).map(([name, { origins }]) => {
     const own = name === upstream ? base : undefined

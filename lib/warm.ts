@@ -7,6 +7,7 @@ import { MediaError } from './errors.ts'
 import { imagesOf, type ImageLog, type Images } from './image/registry.ts'
 import { warmMounts, type WarmMount, type WarmNews } from './image/warm.ts'
 import { openSources, type Sources } from './sources/registry.ts'
+import { sendersOf } from './sources/senders.ts'
 import { filesOf } from './sources/walk.ts'
 import type { Asked } from './transform/asked.ts'
 import { parseQuery } from './transform/grammars/query.ts'
@@ -59,7 +60,7 @@ export async function warm (configuration: ConfigInput, choices: WarmChoices): P
   const { config: own } = await resolveConfig(configuration, { base })
   const config = fitted(own, concurrency)
   const upstreams = await openUpstreams(config, { info () {}, warn: (facts, message) => log.warn(facts, message) })
-  const sources = await openSources(config, upstreams.senders)
+  const sources = await openSources(config, sendersOf(config, { upstreams, httpCache: undefined }))
   const images = imagesOf(config, sources, log)
   const counts: WarmCounts = { made: 0, there: 0, failed: 0, picture: 0, 'no-picture': 0 }
   const ended = new AbortController()

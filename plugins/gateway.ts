@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { Readable } from 'node:stream'
-import type { FastifyReplyFromHooks } from '@fastify/reply-from'
+import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
@@ -16,9 +16,11 @@ import { trail } from '../lib/upstream/gateway/trailing.ts'
 import { tunnel } from '../lib/upstream/gateway/tunnel.ts'
 import { Upgrades, type Upgrade } from '../lib/upstream/gateway/upgrades.ts'
 import type { Fields, UpstreamResponse } from '../lib/upstream/message.ts'
+import type { ResponseRewriter } from '../lib/upstream/rewrite/response-rewriter.ts'
+import { rewritingSender } from '../lib/upstream/rewrite/rewriting-sender.ts'
 
 /** An API as one URL prefix shows it. */
-export interface GatewayMount extends GatewayParts<FastifyRequest> {
+export interface GatewayMount extends Omit<GatewayParts<FastifyRequest>, 'around'> {
   /** The whole prefix in the URL, without a trailing slash; `''` at the root. */
   readonly prefix: string
   /** Takes the place of the prefix. Default `/`. */
@@ -26,11 +28,13 @@ export interface GatewayMount extends GatewayParts<FastifyRequest> {
   /** Whose name the origin sees in `Host`. Default that of the origin. */
   readonly host?: 'origin' | 'client'
   /** Whether the scope has CORS rules of its own: those of the origin are dropped then. Default false. */
-  readonly ownCors?: boolean
+  readonly ownsCors?: boolean
+  /** How answers become the mount's, by the URL under which clients reach the root of this server. Without it they stay as they are. */
+  readonly rewriterFor?: ((publicBase: string | undefined) => ResponseRewriter) | undefined
 }
 
 /** What `reply.from` of @fastify/reply-from is called with. */
-export type From = (options: FastifyReplyFromHooks) => unknown
+export type From = (options: NonNullable<FastifyHttpProxyOptions['replyOptions']>) => unknown
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -75,8 +79,8 @@ function takeWhatComes (this: FastifyInstance, prefix: string): void {
 
 /** What Fastify would refuse before any parser: the origin may read it otherwise, and gets it as it was sent. */
 function takeAnyMediaType (request: FastifyRequest, _reply: FastifyReply, payload: RequestPayload, done: (error: null, payload: RequestPayload) => void): void {
-  const { 'content-type': type = '' } = request.raw.headers
-  if (!/^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/.test(type)) request.headers = { ...request.headers, 'content-type': 'application/octet-stream' }
+  const { method, headers: { 'content-type': type = method === 'QUERY' ? '' : undefined } } = request.raw
+  if (type !== undefined && !/^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/.test(type)) request.headers = { ...request.headers, 'content-type': 'application/octet-stream' }
   done(null, payload)
 }
 
@@ -101,6 +105,11 @@ async function begin (reply: FastifyReply, mount: GatewayMount, { from, tunnels 
     onResponse: () => passage.sendOn()
   })
   return reply
+}
+
+function partsOf (mount: GatewayMount): GatewayParts<FastifyRequest> {
+  const { rewriterFor } = mount
+  return rewriterFor === undefined ? mount : { ...mount, around: (sender, { publicBase }) => rewritingSender(sender, rewriterFor(publicBase)) }
 }
 
 /** Nobody is there to take an answer. */
@@ -132,7 +141,7 @@ class Passage implements Ticket {
     const leave = (): void => left.abort(new ClientLeft())
     response.once('close', leave)
     try {
-      const answer = await ask(this.#mount, request, { ...this.#outgoing, signal: left.signal, onInformation: (status, fields) => tellEarly(response, status, fields) })
+      const answer = await ask(partsOf(this.#mount), request, { ...this.#outgoing, signal: left.signal, onInformation: (status, fields) => tellEarly(response, status, fields) })
       if ('socket' in answer) this.#switched = answer
       else this.#take(answer)
     } catch (error) {
@@ -153,7 +162,7 @@ class Passage implements Ticket {
   }
 
   #fields (fields: Fields, mayTrail: boolean): Fields {
-    return answerFields(fields, { present: this.#present, ownCors: this.#mount.ownCors ?? false, mayTrail })
+    return answerFields(fields, { present: this.#present, ownsCors: this.#mount.ownsCors ?? false, mayTrail })
   }
 
   #isBare (status: number): boolean {

@@ -1,12 +1,11 @@
-import type { FileHandle } from 'node:fs/promises'
-import { unlink } from 'node:fs/promises'
+import { unlink, type FileHandle } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { readFully } from '../sources/chunk-pool.ts'
 import type { DiskLayout } from './disk-layout.ts'
 import { shardOf } from './disk-shards.ts'
 import { inBlocks, type DiskSpace } from './disk-space.ts'
 import { headerFor, MAX_BODY_BYTES } from './record.ts'
-import type { VariantFacts, VariantKey } from './store.ts'
+import { StoreFault, type VariantFacts, type VariantKey } from './store.ts'
 
 /** Where a variant is written to, piece by piece. */
 export interface WritingPlace {
@@ -81,13 +80,14 @@ export class DiskWriting {
     return true
   }
 
-  /** Bytes that were added, also after it is over, until it is closed. @throws as the file system does */
+  /** Bytes that were added, also after it is over, until it is closed. @throws {StoreFault} and as the file system does */
   async read (position: number, length: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(length)
     this.#readers++
     try {
       const count = await readFully(this.#file.fd, buffer, 0, length, this.#start + position)
-      return buffer.subarray(0, count)
+      if (count < length) throw new StoreFault('What was written is gone')
+      return buffer
     } finally {
       this.#readers--
       await this.#closeUnread()

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { ownBytes } from '../cache/memory-store.ts'
+import { MediaError } from '../errors.ts'
 import { lengthOf } from '../upstream/download.ts'
 import type { UpstreamResponse } from '../upstream/message.ts'
 import type { DiskTier, Spot } from './disk-tier.ts'
@@ -82,9 +83,9 @@ export class Keeper {
   /** Ends what is arriving, and waits for what is being written. */
   async close (): Promise<void> {
     const arriving = [...this.#arriving]
-    for (const recording of arriving) recording.abort(new Error('The cache is closed'))
+    for (const recording of arriving) recording.abort(new MediaError('unavailable', { detail: 'The server is being stopped' }))
     await Promise.all(arriving.map(async ({ done }) => await done))
-    await Promise.all(this.#writing)
+    while (this.#writing.size > 0) await Promise.all(this.#writing) // the end of one may begin another
     await this.disk?.close()
   }
 

@@ -19,7 +19,7 @@ import type { Shelf } from './shelf.ts'
 export interface Scope {
   readonly shelf: Shelf
   readonly flights: SingleFlight<Landing>
-  readonly lookups: SingleFlight<Entry | undefined>
+  readonly lookups: SingleFlight<void>
   /** Until when a path's answers are thought not to be kept. */
   readonly unkept: Recent<string, number>
 }
@@ -86,11 +86,11 @@ export class Lookup {
     const entry = resource.entries.get(selection)
     const { disk } = keeper
     if (entry !== undefined || disk === undefined || (unkept.get(path) ?? 0) > now()) return entry
-    return await lookups.run(`${resource.serial} ${selection}`, async () => {
+    await lookups.run(`${resource.serial} ${selection}`, async () => {
       const found = await disk.find(spot, field, policy)
-      if (found !== undefined) keeper.raise(spot, found)
-      return found
+      if (found !== undefined && !resource.entries.has(found.selection)) keeper.raise(spot, found)
     })
+    return resource.entries.get(resource.selectionOf(field)) // it may have come from the origin meanwhile
   }
 
   async #use (request: UpstreamRequest, entry: Entry): Promise<CacheAnswer> {

@@ -33,11 +33,6 @@ export class Memory {
     return this.#bytes + this.#arriving
   }
 
-  /** Answers kept now. */
-  get size (): number {
-    return this.#places.size
-  }
-
   touch (entry: Entry): void {
     if (entry === this.#latest) return
     const place = this.#places.get(entry)
@@ -59,6 +54,7 @@ export class Memory {
     if (before !== undefined) this.drop(before, resource)
     resource.entries.set(entry.selection, entry)
     this.#places.set(entry, place)
+    this.#latest = entry
     this.#bytes += costOf(entry, resource)
     for (const oldest of resource.entries.values()) {
       if (resource.entries.size <= MAX_VARIANTS) break

@@ -19,6 +19,8 @@ export class RecordingReader extends Readable {
   readonly end: number
   /** Whether it wants more than there is. */
   isWaiting = false
+  /** Whether it is being fed: who asks for more meanwhile gets it by that. */
+  isFed = false
 
   constructor (source: ReaderSource, { start, end }: { start: number, end: number }) {
     super({ highWaterMark: HELD_BYTES })

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { MediaError } from '../errors.ts'
 import type { ByteRange } from '../http/range.ts'
 import { RepresentationChanged } from '../representation.ts'
 import type { Fields } from '../upstream/message.ts'
@@ -65,9 +66,12 @@ export class Recording implements KeptBody, ReaderSource {
     this.#watch()
   }
 
-  /** @throws {RepresentationChanged} where it failed already */
+  /**
+   * @throws {MediaError} where the origin failed already
+   * @throws {RepresentationChanged} where it was given up because nobody read it
+   */
   open (range?: ByteRange): Readable {
-    if (this.#error !== undefined) throw new RepresentationChanged('A body that was arriving', this.#error)
+    if (this.#error !== undefined) throw this.#error
     const reader = new RecordingReader(this, { start: range?.start ?? 0, end: range === undefined ? this.size ?? Infinity : range.end + 1 })
     this.#readers.add(reader)
     this.#watch()
@@ -79,29 +83,30 @@ export class Recording implements KeptBody, ReaderSource {
     return start <= this.#tape.end + AHEAD_BYTES
   }
 
-  /** Ends it: who reads it sees that it is not whole. */
+  /** Ends it, unless all of it is there: who reads it sees that it is not whole. */
   abort (reason: Error): void {
-    if (this.#state !== 'arriving') return
+    if (this.#state !== 'arriving' || this.#tape.end === this.size) return
     this.#error ??= reason
     this.#options.body.destroy(reason)
     this.#wake()
   }
 
   feed (reader: RecordingReader): void {
+    if (reader.isFed) return
     reader.isWaiting = false
-    while (reader.position < reader.end) {
-      const bytes = this.#tape.read(reader.position)
+    reader.isFed = true
+    for (let bytes = this.#tape.read(reader.position); reader.position < reader.end; bytes = this.#tape.read(reader.position)) {
       if (bytes instanceof Promise) {
         void this.#feedLater(reader, bytes)
         return
       }
       if (bytes.length === 0) break
-      for (const piece of bytes) {
-        if (reader.receive(piece)) continue
-        this.#wake()
-        return
-      }
+      if (bytes.every(piece => reader.receive(piece))) continue
+      reader.isFed = false
+      this.#wake()
+      return
     }
+    reader.isFed = false
     if (this.#state === 'complete' || reader.position >= reader.end) reader.push(null)
     else reader.isWaiting = true
     this.#wake()
@@ -114,10 +119,12 @@ export class Recording implements KeptBody, ReaderSource {
     this.#tidy()
   }
 
-  async #feedLater (reader: RecordingReader, bytes: Promise<readonly Buffer[]>): Promise<void> {
+  async #feedLater (reader: RecordingReader, reading: Promise<readonly Buffer[]>): Promise<void> {
     try {
-      for (const piece of await bytes) if (!reader.receive(piece)) return
-      this.feed(reader)
+      const bytes = await reading
+      const wantsMore = bytes.every(piece => reader.receive(piece))
+      reader.isFed = false
+      if (wantsMore) this.feed(reader)
     } catch (error) {
       reader.destroy(error as Error)
     }
@@ -131,7 +138,7 @@ export class Recording implements KeptBody, ReaderSource {
         await this.#take(chunk)
         while (!this.#mayTakeMore()) await new Promise<void>(resolve => { this.#wake = resolve })
       }
-      if (this.size !== undefined && this.#tape.end < this.size) throw new Error(`The origin promised ${this.size} bytes and sent ${this.#tape.end}`)
+      if (this.size !== undefined && this.#tape.end < this.size) throw new MediaError('upstream-reset', { context: { promised: this.size, sent: this.#tape.end } })
       this.#state = 'complete'
       this.#feedWaiting()
       return await this.#tape.finish()
@@ -147,7 +154,7 @@ export class Recording implements KeptBody, ReaderSource {
 
   async #take (chunk: Buffer): Promise<void> {
     const end = this.#tape.end + chunk.length
-    if (this.size !== undefined && end > this.size) throw new Error(`The origin promised ${this.size} bytes and sent more`)
+    if (this.size !== undefined && end > this.size) throw new MediaError('upstream-malformed', { context: { promised: this.size, sent: end } })
     this.#tape.add(chunk)
     if (this.#tape.mode === 'memory' && end > this.#options.memoryBytes) await this.#leaveMemory()
     if (this.#tape.mode === 'disk' && end > this.#options.maxBytes) this.#stopKeeping()
@@ -197,7 +204,7 @@ export class Recording implements KeptBody, ReaderSource {
   #watch (): void {
     clearTimeout(this.#unread)
     if (this.#readers.size > 0 || this.#isOver || this.#isFetchedUnread()) return
-    this.#unread = setTimeout(() => this.abort(new Error('Nobody reads this body')), UNREAD_MS).unref()
+    this.#unread = setTimeout(() => this.abort(new RepresentationChanged('A body that nobody read')), UNREAD_MS).unref()
   }
 
   #feedWaiting (): void {

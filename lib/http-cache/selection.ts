@@ -69,7 +69,7 @@ export class Selection {
     const names = this.#names
     for (let place = 0; place < names.length; place++) {
       const name = names[place] as string
-      const value = field(name)
+      const value = valueOf(field, name)
       const known = values[place]
       if (value === known) continue
       // It tells who asked, so it is another for each client; what matters of it is mostly the same.
@@ -79,7 +79,7 @@ export class Selection {
   }
 
   #make (field: FieldOf): string {
-    const values = this.#names.map(name => field(name))
+    const values = this.#names.map(name => valueOf(field, name))
     let selection = ''
     let characters = 0
     for (const [place, name] of this.#names.entries()) {
@@ -93,6 +93,12 @@ export class Selection {
     if (characters <= MAX_SEEN_CHARACTERS && !values.some(Array.isArray)) this.#seen = [{ values, selection }, ...this.#seen.slice(0, MAX_SEEN - 1)]
     return selection
   }
+}
+
+/** An origin may name `constructor` in `Vary`: what objects have of themselves is no field. */
+function valueOf (field: FieldOf, name: string): Fields[string] | undefined {
+  const value = field(name)
+  return typeof value === 'string' || Array.isArray(value) ? value : undefined
 }
 
 /** Brings values that mean the same into one form (RFC 9111 §4.1). */

@@ -23,6 +23,8 @@ export interface HttpSourceOptions {
   readonly revalidateMs?: number
   /** Up to this many bytes a file is read whole, and kept. Default 1 MiB. */
   readonly smallBytes?: number
+  /** How long that may take, in milliseconds: what comes more slowly is passed on as it comes. Default 500. */
+  readonly wholeMs?: number
   /** What is kept of small files in memory, in bytes. Default 64 MiB. */
   readonly keptBytes?: number
   /** How long the body that came with a description waits to be opened, in milliseconds. */
@@ -31,14 +33,16 @@ export interface HttpSourceOptions {
 
 /** A source over HTTP, which remembers what it was told. */
 export interface OriginSource extends Source {
-  /** The next who asks for a key asks the origin, however long it said that its answer is good. */
+  /** The next who asks for a key gets it anew from the origin, however long that said that its answer is good. */
   forget (key: Key): void
+  /** The next who asks, for whatever it is, has the origin tell whether it changed: after a purge. */
+  doubt (): void
   /** Bodies that wait to be opened, and bytes that are kept. */
   readonly holds: { readonly bodies: number, readonly bytes: number }
 }
 
 /** What is kept where nothing else is said. */
-export const httpSourceDefaults = { maxBytes: 536_870_912, revalidateMs: 1000, smallBytes: 1_048_576, keptBytes: 67_108_864 } as const
+export const httpSourceDefaults = { maxBytes: 536_870_912, revalidateMs: 1000, smallBytes: 1_048_576, wholeMs: 500, keptBytes: 67_108_864 } as const
 
 /** Redirects of one origin that are followed: an origin that leads in a circle pushes against it. */
 const MAX_REDIRECTS = 3
@@ -84,6 +88,7 @@ export function httpSource (options: HttpSourceOptions): OriginSource {
     async list () { return undefined },
     async close () { files.close() },
     forget: key => files.forget(key),
+    doubt: () => files.doubt(),
     get holds () { return files.holds }
   }
 }

@@ -3,13 +3,14 @@ import type { Config, MountConfig, SourceConfig } from '../config/schema.ts'
 import type { Sender } from '../upstream/message.ts'
 import { remoteRules } from '../upstream/remote-rules.ts'
 import { fileSource } from './file.ts'
-import { httpSource } from './http.ts'
+import { httpSource, type OriginSource } from './http.ts'
 import { LargeFiles } from './large-files.ts'
 import { precompressed } from './precompressed.ts'
 import { remoteKey, remoteSource } from './remote.ts'
 import type { Source } from './source.ts'
 import { treeSource } from './tree.ts'
 
+type HttpConfig = Extract<SourceConfig, { driver: 'http' }>
 type RemoteConfig = Extract<SourceConfig, { driver: 'remote' }>
 
 /** The sources of a configuration, opened once, with what they share. */
@@ -18,15 +19,17 @@ export interface Sources {
   of (mount: MountConfig): Source
   /** A source of the configuration, by its name. */
   named (name: string): Source
+  /** From now on whoever asks for a file that lies elsewhere has it looked at anew: its server is asked whether it changed. */
+  doubt (): void
   close (): Promise<void>
 }
 
 /** Who is asked for files that lie elsewhere. */
 export interface Senders {
-  /** An upstream, by its name, and URLs of its origins. */
-  named (name: string): { readonly sender: Sender, readonly bases: readonly string[] }
-  /** The server of a URL that a client named. */
-  remote (name: string, config: RemoteConfig): { senderOf (url: URL): Sender, close (): Promise<void> }
+  /** The upstream of a source, and URLs of its origins. */
+  readonly upstream: (name: string, source: HttpConfig) => { readonly sender: Sender, readonly bases: readonly string[] }
+  /** The servers of URLs that clients name. */
+  readonly remote: (name: string, source: RemoteConfig) => { readonly senderOf: (url: URL) => Sender, readonly close: () => Promise<void> }
 }
 
 /** Opens every source of a checked configuration. @throws where a directory is gone since it was checked */
@@ -35,6 +38,7 @@ export async function openSources (config: Readonly<Config>, senders: Senders): 
   const hotFiles = new HotFiles(config.hotFiles)
   const open = new Map<string, Source>()
   const kept = new Map<string, Source>()
+  const distant: OriginSource[] = []
 
   async function opened (name: string): Promise<Source> {
     let source = open.get(name)
@@ -44,11 +48,22 @@ export async function openSources (config: Readonly<Config>, senders: Senders): 
 
   async function create (name: string, source: SourceConfig): Promise<Source> {
     if (source.driver === 'file') return await fileSource(source, largeFiles)
-    if (source.driver === 'http') return httpSource({ ...source, ...senders.named(source.upstream) })
-    if (source.driver === 'remote') return remote(source, senders.remote(name, source))
+    if (source.driver === 'http') return far(httpSource({ ...source, ...senders.upstream(name, source) }))
+    if (source.driver === 'remote') return remote(source, senders.remote(name, source), far)
     const branches = []
     for (const branch of source.branches) branches.push({ path: branch.path, source: await opened(branch.source) })
     return treeSource(branches)
+  }
+
+  /** Remembers it, for those who purge. */
+  function far (source: OriginSource): OriginSource {
+    distant.push(source)
+    return source
+  }
+
+  function isFar (name: string): boolean {
+    const source = config.sources[name]
+    return source?.driver === 'tree' ? source.branches.some(branch => isFar(branch.source)) : source?.driver !== 'file'
   }
 
   for (const name of Object.keys(config.sources)) await opened(name)
@@ -60,12 +75,15 @@ export async function openSources (config: Readonly<Config>, senders: Senders): 
       if (source === undefined) {
         const plain = open.get(name) as Source
         // What lies elsewhere keeps itself, by what its server says.
-        if (['http', 'remote'].includes(config.sources[name]?.driver ?? '')) return plain
+        if (isFar(name)) return plain
         kept.set(id, source = hotFiles.over(wanted ? precompressed(plain) : plain))
       }
       return source
     },
     named: name => open.get(name) as Source,
+    doubt () {
+      for (const source of distant) source.doubt()
+    },
     async close () {
       await Promise.all([...open.values()].map(async source => await source.close()))
       await largeFiles.close()
@@ -73,8 +91,8 @@ export async function openSources (config: Readonly<Config>, senders: Senders): 
   }
 }
 
-function remote (config: RemoteConfig, servers: ReturnType<Senders['remote']>): Source {
-  const source = remoteSource({ ...config, senderOf: url => servers.senderOf(url), rules: remoteRules(config.allow, config) })
+function remote (config: RemoteConfig, servers: ReturnType<Senders['remote']>, far: (source: OriginSource) => OriginSource): Source {
+  const source = far(remoteSource({ ...config, senderOf: servers.senderOf, rules: remoteRules(config.allow, config) }))
   return {
     keyOf: remoteKey,
     stat: key => source.stat(key),

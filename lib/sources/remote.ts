@@ -71,6 +71,7 @@ export function remoteSource (options: RemoteSourceOptions): OriginSource {
     async list () { return undefined },
     async close () { files.close() },
     forget: key => files.forget(key),
+    doubt: () => files.doubt(),
     get holds () { return files.holds }
   }
 }

@@ -1,24 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { Pool, type buildConnector } from 'undici'
-import type { Config, SourceConfig, UpstreamConfig } from '../config/schema.ts'
+import type { Config, UpstreamConfig } from '../config/schema.ts'
+import { OwnConnections } from './gateway/own-connections.ts'
 import { guardedConnect, type TlsOptions } from './guarded-connect.ts'
 import { startHealthChecks, type HealthChecks, type Probe } from './health-checks.ts'
 import type { OriginState } from './peer.ts'
-import { remoteUpstreams } from './remote-upstreams.ts'
-import type { Sender } from './message.ts'
 import { Upstream } from './upstream.ts'
-
-type RemoteConfig = Extract<SourceConfig, { driver: 'remote' }>
 
 /** The upstreams of a configuration. */
 export interface Upstreams {
   /** @returns undefined where there is none of the name */
   named (name: string): Upstream | undefined
-  /** What sources ask for files that lie elsewhere. */
-  readonly senders: {
-    named (name: string): { readonly sender: Sender, readonly bases: readonly string[] }
-    remote (name: string, config: RemoteConfig): { senderOf (url: URL): Sender, close (): Promise<void> }
-  }
+  /** Connections to the origins of an upstream for what no pool carries. */
+  connectionsOf (name: string): OwnConnections | undefined
   /**
    * Takes an origin out of service, or back: it gets no new requests.
    *
@@ -39,17 +33,11 @@ export interface UpstreamLog {
 
 /** Nothing is connected to before the first request, or the first health check. @throws where a PEM file cannot be read */
 export async function openUpstreams (config: Pick<Config, 'upstreams'>, log: UpstreamLog): Promise<Upstreams> {
-  const open = new Map<string, { upstream: Upstream, close: () => Promise<void> }>()
+  const open = new Map<string, OpenUpstream>()
   for (const [name, own] of Object.entries(config.upstreams)) open.set(name, await openUpstream(name, own, log))
   return {
     named: name => open.get(name)?.upstream,
-    senders: {
-      named (name) {
-        const { upstream } = open.get(name) as { upstream: Upstream }
-        return { sender: upstream, bases: upstream.config.origins.map(({ url }) => url) }
-      },
-      remote: (name, own) => remoteUpstreams(name, own)
-    },
+    connectionsOf: name => open.get(name)?.connections,
     drain (label, draining = true) {
       const upstream = open.get(label.replace(/\[\d+\]$/, ''))?.upstream
       if (upstream === undefined) throw new RangeError(`There is no origin ${label}`)
@@ -62,8 +50,16 @@ export async function openUpstreams (config: Pick<Config, 'upstreams'>, log: Ups
   }
 }
 
-async function openUpstream (name: string, config: UpstreamConfig, log: UpstreamLog): Promise<{ upstream: Upstream, close: () => Promise<void> }> {
-  const connect = guardedConnect({ addresses: config.addresses, connectTimeoutMs: config.connectTimeoutMs, tls: await readTls(config), allowH2: config.http2 })
+interface OpenUpstream {
+  readonly upstream: Upstream
+  readonly connections: OwnConnections
+  readonly close: () => Promise<void>
+}
+
+async function openUpstream (name: string, config: UpstreamConfig, log: UpstreamLog): Promise<OpenUpstream> {
+  const { addresses, connectTimeoutMs, http2: allowH2, liveConnections, firstByteTimeoutMs, idleTimeoutMs, maxHeaderBytes } = config
+  const tls = await readTls(config)
+  const connect = guardedConnect({ addresses, connectTimeoutMs, tls, allowH2 })
   const upstream = new Upstream(name, config, {
     connect,
     onEvent (event) {
@@ -74,6 +70,7 @@ async function openUpstream (name: string, config: UpstreamConfig, log: Upstream
   const checks = config.healthCheck === undefined ? undefined : checked(upstream, config.healthCheck, connect)
   return {
     upstream,
+    connections: new OwnConnections({ name, origins: upstream.origins, connect: guardedConnect({ addresses, connectTimeoutMs, tls }), connections: liveConnections, firstByteTimeoutMs, idleTimeoutMs, maxHeaderBytes }),
     async close () {
       await checks?.stop()
       await upstream.close()

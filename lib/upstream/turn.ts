@@ -30,9 +30,9 @@ export class Turn {
   #timer: NodeJS.Timeout | undefined
 
   /** @throws {MediaError} `upstream-unavailable` */
-  constructor ({ origins, lineTo }: TurnContext, tried: ReadonlySet<Origin> | undefined) {
-    this.#lease = origins.lease(tried)
-    this.#line = lineTo(this.#lease.origin)
+  constructor (context: TurnContext, tried: ReadonlySet<Origin> | undefined) {
+    this.#lease = context.origins.lease(tried)
+    this.#line = context.lineTo(this.#lease.origin)
   }
 
   get origin (): Origin {

@@ -33,28 +33,27 @@ export interface Reading {
   readonly maxBytes: number
   /** Up to this many bytes a file is read at once, and kept. */
   readonly smallBytes: number
+  /** How long that may take, in milliseconds: what comes more slowly is passed on as it comes. */
+  readonly wholeMs: number
   /** First bytes that {@link typeOf} has to see. */
   readonly headBytes: number
   /** The media type. @throws {MediaError} `upstream-content` where it is not one of those that are passed on */
   readonly typeOf: (answer: { headers: Fields, beginning: Buffer, key: string, name: string }) => string
 }
 
-/** How long a small file may take until it is known whole, in milliseconds: what comes more slowly is passed on as it comes. */
-const WHOLE_MS = 500
-
-/** How long the first bytes may take, in milliseconds: an origin that drips pushes against it. */
-const HEAD_MS = 10_000
+/** How long first bytes may take that are looked at, in milliseconds: an origin that drips pushes against it. */
+export const HEAD_MS = 10_000
 
 /** What an answer brings, and the body itself: nothing of it is read but what a description needs. @throws {MediaError} `upstream-…` */
 export async function describe (response: UpstreamResponse, { key, name, reading }: { key: string, name: string, reading: Reading }): Promise<{ facts: OriginFacts, body: OriginBody }> {
   const { headers } = response
-  const { smallBytes, headBytes, typeOf } = reading
+  const { smallBytes, wholeMs, headBytes, typeOf } = reading
   const body = bodyOf(response, { name, maxBytes: reading.maxBytes })
   try {
     const beginning = await body.gather(headBytes, HEAD_MS)
     const type = typeOf({ headers, beginning, key, name })
     // One more than it may have: so the end is waited for.
-    if ((body.length ?? 0) <= smallBytes) await body.gather(smallBytes + 1, WHOLE_MS)
+    if ((body.length ?? 0) <= smallBytes) await body.gather(smallBytes + 1, wholeMs)
     return { facts: factsOf(headers, type, { body, smallBytes }), body }
   } catch (error) {
     body.destroy()

@@ -44,7 +44,7 @@ function directivesOf (field: string): Map<string, string> {
   directive.lastIndex = 0
   while (directive.lastIndex < field.length) {
     const match = directive.exec(field)
-    if (match === null) return directives.set('no-cache', '') // nobody knows what it says
+    if (match === null) return directives.set(/no-store/i.test(field) ? 'no-store' : 'no-cache', '') // nobody knows what else it says
     const name = match[1]?.toLowerCase()
     if (name !== undefined && !directives.has(name)) directives.set(name, match[2] ?? match[3] ?? '')
   }

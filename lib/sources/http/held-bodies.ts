@@ -2,9 +2,9 @@ import type { OriginBody } from './origin-body.ts'
 
 /**
  * How long a body that came with a description waits until somebody opens it, in milliseconds: as
- * long as a picture may wait for its turn in a quiet hour. Clients that ask and leave push against it.
+ * long as a picture waits for its turn in a quiet hour. Clients that ask and leave push against it.
  */
-export const HOLD_MS = 5000
+export const HOLD_MS = 10_000
 
 /** Bodies that wait at the same time, each on a connection to its origin; of more the one that waits longest goes. */
 export const MAX_HELD = 32

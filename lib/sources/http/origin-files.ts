@@ -50,16 +50,16 @@ interface Known {
   readonly found: FoundFile
   readonly facts: OriginFacts
   readonly representation: OriginRepresentation
-  /** Milliseconds. */
+  /** When its origin was asked last, on a clock that nobody sets back. */
+  asked: number
+  /** How long it is fresh from then on, in milliseconds. */
   lifetime: number
-  /** On a clock that nobody sets back. */
-  freshUntil: number
 }
 
 const directory: Found = Object.freeze({ kind: 'directory' })
 
-/** What every request of ours says: no client's field is among them. */
-const ownFields: Fields = { 'accept': '*/*', 'accept-encoding': 'identity' }
+/** What every request of ours says: no client's field is among them. Some servers refuse who does not say its name. */
+const ownFields: Fields = { 'accept': '*/*', 'accept-encoding': 'identity', 'user-agent': 'fastify-media' }
 
 /** The files of an origin: known for as long as they are fresh, then asked for by one conditional request. */
 export class OriginFiles {
@@ -68,6 +68,7 @@ export class OriginFiles {
   readonly #flights = new SingleFlight<Known | 'directory' | undefined>()
   readonly #held: HeldBodies
   readonly #kept: KeptBytes
+  #doubted = -Infinity
 
   constructor (options: OriginFilesOptions) {
     this.#options = options
@@ -88,13 +89,18 @@ export class OriginFiles {
    */
   find (wanted: Wanted): Found | undefined | Promise<Found | undefined> {
     const known = this.#known.get(wanted.key)
-    if (known !== undefined && performance.now() < known.freshUntil) return claimed(known)
+    if (known !== undefined && known.asked > this.#doubted && performance.now() < known.asked + known.lifetime) return claimed(known)
     return this.#flights.run(wanted.key, async () => await this.#look(wanted)).then(claimed)
   }
 
   /** The next who wants it asks the origin. */
   forget (key: string): void {
     this.#known.delete(key)
+  }
+
+  /** Whatever is wanted next, its origin is asked whether it changed. */
+  doubt (): void {
+    this.#doubted = performance.now()
   }
 
   close (): void {
@@ -135,12 +141,12 @@ export class OriginFiles {
   }
 
   #file (key: string, { facts, place }: { facts: OriginFacts, place: Place }): Known {
-    const { smallBytes, maxBytes } = this.#options
+    const { smallBytes, wholeMs, maxBytes } = this.#options
     const asking: Place = { name: place.name, ask: async headers => await place.ask({ ...ownFields, ...headers }) }
     const forget = (): void => { if (this.#known.get(key)?.representation === representation) this.forget(key) }
-    const representation = new OriginRepresentation({ place: asking, facts, maxBytes }, { held: this.#held, kept: this.#kept, smallBytes }, forget)
+    const representation = new OriginRepresentation({ place: asking, facts, maxBytes }, { held: this.#held, kept: this.#kept, smallBytes, wholeMs }, forget)
     const { revision, changed } = facts
-    return { found: { kind: 'file', representation, revision, changed }, facts, representation, lifetime: 0, freshUntil: 0 }
+    return { found: { kind: 'file', representation, revision, changed }, facts, representation, asked: 0, lifetime: 0 }
   }
 
   /** A 304 without a lifetime leaves the one that was told before (RFC 9111 §4.3.4). */
@@ -151,8 +157,8 @@ export class OriginFiles {
 
   /** Its life began when it was asked for; what may not be remembered has none. */
   #remember (key: string, known: Known, { lifetime, asked }: { lifetime: number | undefined, asked: number }): Known {
+    known.asked = asked
     known.lifetime = lifetime ?? 0
-    known.freshUntil = asked + known.lifetime
     if (lifetime === undefined) this.forget(key)
     else this.#known.set(key, known)
     return known

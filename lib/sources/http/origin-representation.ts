@@ -1,26 +1,20 @@
 import type { EntityTag } from '../../http/entity-tag.ts'
 import type { ByteRange } from '../../http/range.ts'
 import { RepresentationChanged, type Body, type Representation } from '../../representation.ts'
-import { entityTagOf, hashOf } from './description.ts'
+import { entityTagOf, hashOf, HEAD_MS, type Reading } from './description.ts'
 import type { HeldBodies } from './held-bodies.ts'
 import type { KeptBytes } from './kept-bytes.ts'
 import type { OriginBody } from './origin-body.ts'
 import { fetchPart, type Described } from './part.ts'
 
 /** What the representations of one source share. */
-export interface Surroundings {
+export interface Surroundings extends Pick<Reading, 'smallBytes' | 'wholeMs'> {
   readonly held: HeldBodies
   readonly kept: KeptBytes
-  /** Up to this many bytes a file is read whole. */
-  readonly smallBytes: number
 }
 
 /** The most bytes of a held body that are looked at while it stays whole: what tells the size of a picture. */
 const PEEK_BYTES = 1024 * 1024
-
-/** How long these may take, in milliseconds; how long a small file may take until it is passed on as it comes. */
-const PEEK_MS = 10_000
-const WHOLE_MS = 500
 
 /** A file of an origin, as it was described; with its body, as long as that waits. */
 export class OriginRepresentation implements Representation {
@@ -34,6 +28,8 @@ export class OriginRepresentation implements Representation {
   readonly #around: Surroundings
   readonly #forget: () => void
   #held: OriginBody | undefined
+  #isNew = false
+  #mayKeep = false
   #loading: Promise<Buffer | undefined> | undefined
 
   /** @param forget told when the description holds no longer */
@@ -48,17 +44,24 @@ export class OriginRepresentation implements Representation {
     this.#forget = forget
   }
 
-  /** The body that came with the description: kept where it is small and there already, else it waits. */
-  adopt (body: OriginBody, keep = true): void {
+  /**
+   * The body that came with the description: it is there where it is small, else it waits.
+   *
+   * @param mayKeep whether others may have it after this
+   */
+  adopt (body: OriginBody, mayKeep: boolean): void {
     const { whole } = body
+    this.#mayKeep = mayKeep
     if (whole === undefined || whole.length > this.#around.smallBytes) this.#hold(body)
-    else this.#keep(whole, keep)
+    else this.#keep(whole)
   }
 
   /** Somebody was told of it, and may open it. */
   claim (): void {
     if (this.#held !== undefined) this.#around.held.claim(this.#held)
-    if (this.bytes !== undefined) this.#around.kept.touch(this)
+    this.cacheOutcome = this.bytes === undefined ? 'origin' : this.#isNew ? 'load' : 'hot'
+    this.#isNew = false
+    this.#around.kept.touch(this)
   }
 
   /** Who was told of it needs no bytes. */
@@ -87,8 +90,9 @@ export class OriginRepresentation implements Representation {
   }
 
   async #load (): Promise<Buffer | undefined> {
+    const { smallBytes, wholeMs } = this.#around
     const body = await fetchPart(this.#described)
-    await body.gather(this.#around.smallBytes + 1, WHOLE_MS)
+    await body.gather(smallBytes + 1, wholeMs)
     const { whole } = body
     if (whole === undefined) {
       this.#hold(body)
@@ -96,14 +100,14 @@ export class OriginRepresentation implements Representation {
     }
     const { hash } = this.#described.facts
     if (whole.length !== this.size || (hash !== undefined && hash !== hashOf(whole))) throw new RepresentationChanged('A file of an origin')
-    this.#keep(whole, true)
+    this.#keep(whole)
     return whole
   }
 
-  #keep (bytes: Buffer, keep: boolean): void {
+  #keep (bytes: Buffer): void {
     this.bytes = bytes
-    this.cacheOutcome = 'load'
-    if (keep) this.#around.kept.add(this)
+    this.#isNew = true
+    if (this.#mayKeep) this.#around.kept.add(this)
   }
 
   #hold (body: OriginBody): void {
@@ -122,7 +126,10 @@ export class OriginRepresentation implements Representation {
     const body = this.#held
     if (body === undefined) return undefined
     if (range !== undefined && range.end < PEEK_BYTES) return await peek(body, range)
-    if (range !== undefined && range.start > 0) return undefined
+    if (range !== undefined && range.start > 0) {
+      this.release()
+      return undefined
+    }
     this.#held = undefined
     this.#around.held.take(body)
     await body.idle()
@@ -133,7 +140,7 @@ export class OriginRepresentation implements Representation {
 
 /** Bytes from the beginning, of which all is left for who reads it later. Undefined where they did not come. */
 async function peek (body: OriginBody, { start, end }: ByteRange): Promise<Buffer | undefined> {
-  const beginning = await body.gather(end + 1, PEEK_MS).catch(() => undefined) // then another request is to tell
+  const beginning = await body.gather(end + 1, HEAD_MS).catch(() => undefined) // then another request is to tell
   if (beginning === undefined || (beginning.length <= end && body.whole === undefined)) return undefined
   return beginning.subarray(start, end + 1)
 }
