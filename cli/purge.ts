@@ -1,7 +1,9 @@
 import { loadConfig } from '../lib/config/load.ts'
 import { directoryConfig } from '../lib/config/options.ts'
+import type { Config } from '../lib/config/schema.ts'
 import { MediaError } from '../lib/errors.ts'
-import { purge as purgeShared, tagToPurge } from '../lib/purge.ts'
+import { usesHttpCache } from '../lib/http-cache/open.ts'
+import { purge as purgeShared, tagToPurge, type SharedCache } from '../lib/purge.ts'
 import { reasonOf } from './reason.ts'
 import { readEnvironment } from './environment.ts'
 import { readArguments, UsageError } from './usage.ts'
@@ -16,13 +18,33 @@ export default async function purge (args: string[], { waitMs }: { waitMs?: numb
     throw new UsageError(`Expected what to purge but received ${what}: ${(error as Error).message}`)
   }
   const environment = await readEnvironment()
-  const { config: { images: { cache } } } = await loadConfig({ cwd: process.cwd(), environment, file, fallback: directoryConfig(environment.MEDIA_ROOT) })
-  if (cache.redis === undefined && cache.diskBytes === 0) {
+  const { config } = await loadConfig({ cwd: process.cwd(), environment, file, fallback: directoryConfig(environment.MEDIA_ROOT) })
+  const caches = cachesOf(config)
+  if (caches.length === 0) {
     return fail('Variants are kept in the memory of each server alone (images.cache.diskBytes is 0, and there is no redis): restart it')
   }
+  for (const { cache, noun } of caches) await purgeOne(what, { cache, noun, waitMs })
+}
+
+interface Cache {
+  readonly cache: SharedCache
+  /** What it keeps, for one and for several. */
+  readonly noun: readonly [string, string]
+}
+
+/** What origins answered goes first: of it variants are made. */
+function cachesOf (config: Readonly<Config>): Cache[] {
+  const { images: { cache }, httpCache } = config
+  return [
+    ...usesHttpCache(config) && httpCache.diskBytes > 0 ? [{ cache: { directory: httpCache.directory }, noun: ['answer', 'answers'] as const }] : [],
+    ...cache.redis !== undefined || cache.diskBytes > 0 ? [{ cache, noun: ['variant', 'variants'] as const }] : []
+  ]
+}
+
+async function purgeOne (what: string, { cache, noun: [one, several], waitMs }: Cache & { waitMs: number | undefined }): Promise<void> {
   try {
     const { tag, found, behind } = await purgeShared(what, cache, { onFault: fault => console.error(reasonOf(fault)), waitMs })
-    console.log(`Purged ${tag}${found === undefined ? '' : `: ${found} ${found === 1 ? 'variant' : 'variants'} removed`}`)
+    console.log(`Purged ${tag}${found === undefined ? '' : `: ${found} ${found === 1 ? one : several} removed`}`)
     if (behind.length > 0) fail(`Not every server took note in time; these may still give what is older: ${behind.join(', ')}`)
   } catch (error) {
     if (!(error instanceof MediaError)) throw error

@@ -4,7 +4,7 @@ import { DigestMemory } from './http/digest-memory.ts'
 import { openHttpCache } from './http-cache/open.ts'
 import { placesOf, type Place } from './image/places.ts'
 import { imagesOf, type Images, type MountedImages } from './image/registry.ts'
-import { senderStack, type SenderStack } from './upstream/sender-stack.ts'
+import { senderStack, UpstreamCaches, type SenderStack } from './upstream/sender-stack.ts'
 import { openSources } from './sources/registry.ts'
 import { sendersOf } from './sources/senders.ts'
 import type { Source } from './sources/source.ts'
@@ -103,10 +103,12 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
   const upstreams = await openUpstreams(config, log)
   const httpCache = await openHttpCache(config, log)
   const sources = await openSources(config, sendersOf(config, { upstreams, httpCache }))
+  httpCache?.purges.onPurge(() => sources.doubt())
   const digests = new DigestMemory()
   const images = imagesOf(config, sources, log)
+  const caches = new UpstreamCaches()
   const stacks = new Map<MountConfig, SenderStack>()
-  for (const mount of config.mounts) if (mount.delivery !== 'serve') stacks.set(mount, await senderStack(mount, { upstreams, httpCache }))
+  for (const mount of config.mounts) if (mount.delivery !== 'serve') stacks.set(mount, await senderStack(mount, { upstreams, httpCache, caches }))
   return {
     images,
     upstreams,

@@ -108,8 +108,15 @@ export function handleClientError (error: Error & { code?: string }, socket: Soc
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   const { _httpMessage: answer } = socket as Socket & { _httpMessage?: ServerResponse | null }
   if (answer !== undefined && answer !== null) {
-    answerAfter(answer, error, socket)
-    return
+    if (answer.req.complete) {
+      answerAfter(answer, error, socket)
+      return
+    }
+    // It broke in the body of the very request that is being answered, whose rest will never come.
+    if (answer.headersSent) {
+      socket.destroy()
+      return
+    }
   }
   const document = problem(parserFailures[error.code ?? ''] ?? 'bad-request')
   const body = JSON.stringify(document)

@@ -6,21 +6,19 @@ import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { ask, substituteFor, type GatewayParts } from '../lib/upstream/gateway/ask.ts'
-import { tellEarly } from '../lib/upstream/gateway/early-hints.ts'
-import { answerFields } from '../lib/upstream/gateway/fields.ts'
+import { tellEarly } from '../lib/upstream/early-hints.ts'
+import { answerFields } from '../lib/upstream/passed-fields.ts'
 import type { LoneRequest, Switched } from '../lib/upstream/gateway/lone-exchange.ts'
 import { outgoingRequest } from '../lib/upstream/gateway/outgoing.ts'
 import { readOn } from '../lib/upstream/gateway/request-body.ts'
 import { TICKET, type Ticket } from '../lib/upstream/gateway/requester.ts'
-import { trail } from '../lib/upstream/gateway/trailing.ts'
+import { trail } from '../lib/upstream/trailing.ts'
 import { tunnel } from '../lib/upstream/gateway/tunnel.ts'
 import { Upgrades, type Upgrade } from '../lib/upstream/gateway/upgrades.ts'
 import type { Fields, UpstreamResponse } from '../lib/upstream/message.ts'
-import type { ResponseRewriter } from '../lib/upstream/rewrite/response-rewriter.ts'
-import { rewritingSender } from '../lib/upstream/rewrite/rewriting-sender.ts'
 
 /** An API as one URL prefix shows it. */
-export interface GatewayMount extends Omit<GatewayParts<FastifyRequest>, 'around'> {
+export interface GatewayMount extends GatewayParts<FastifyRequest> {
   /** The whole prefix in the URL, without a trailing slash; `''` at the root. */
   readonly prefix: string
   /** Takes the place of the prefix. Default `/`. */
@@ -28,9 +26,7 @@ export interface GatewayMount extends Omit<GatewayParts<FastifyRequest>, 'around
   /** Whose name the origin sees in `Host`. Default that of the origin. */
   readonly host?: 'origin' | 'client'
   /** Whether the scope has CORS rules of its own: those of the origin are dropped then. Default false. */
-  readonly ownsCors?: boolean
-  /** How answers become the mount's, by the URL under which clients reach the root of this server. Without it they stay as they are. */
-  readonly rewriterFor?: ((publicBase: string | undefined) => ResponseRewriter) | undefined
+  readonly ownCors?: boolean
 }
 
 /** What `reply.from` of @fastify/reply-from is called with. */
@@ -107,11 +103,6 @@ async function begin (reply: FastifyReply, mount: GatewayMount, { from, tunnels 
   return reply
 }
 
-function partsOf (mount: GatewayMount): GatewayParts<FastifyRequest> {
-  const { rewriterFor } = mount
-  return rewriterFor === undefined ? mount : { ...mount, around: (sender, { publicBase }) => rewritingSender(sender, rewriterFor(publicBase)) }
-}
-
 /** Nobody is there to take an answer. */
 class ClientLeft extends Error {
   override readonly name = 'ClientLeft'
@@ -141,7 +132,7 @@ class Passage implements Ticket {
     const leave = (): void => left.abort(new ClientLeft())
     response.once('close', leave)
     try {
-      const answer = await ask(partsOf(this.#mount), request, { ...this.#outgoing, signal: left.signal, onInformation: (status, fields) => tellEarly(response, status, fields) })
+      const answer = await ask(this.#mount, request, { ...this.#outgoing, signal: left.signal, onInformation: (status, fields) => tellEarly(response, status, fields) })
       if ('socket' in answer) this.#switched = answer
       else this.#take(answer)
     } catch (error) {
@@ -162,7 +153,7 @@ class Passage implements Ticket {
   }
 
   #fields (fields: Fields, mayTrail: boolean): Fields {
-    return answerFields(fields, { present: this.#present, ownsCors: this.#mount.ownsCors ?? false, mayTrail })
+    return answerFields(fields, { present: this.#present, ownCors: this.#mount.ownCors ?? false, mayTrail })
   }
 
   #isBare (status: number): boolean {

@@ -2,17 +2,18 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
-import { endToEnd } from '../lib/http/end-to-end-headers.ts'
-import { addForwarding, addVia } from '../lib/http/forwarding.ts'
+import { addForwarding } from '../lib/http/forwarding.ts'
+import { plainAddress } from '../lib/http/ip-address.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { addVary } from '../lib/http/vary.ts'
 import type { CacheAnswer } from '../lib/http-cache/answer.ts'
 import type { CachedSender as Cached } from '../lib/http-cache/cached-sender.ts'
-import { tellEarly } from '../lib/upstream/gateway/early-hints.ts'
+import { tellEarly } from '../lib/upstream/early-hints.ts'
 import type { OutgoingRequest, UpstreamHooks } from '../lib/upstream/hooks.ts'
 import type { Fields, Sender, UpstreamRequest, UpstreamResponse } from '../lib/upstream/message.ts'
 import { rewritingSender } from '../lib/upstream/rewrite/rewriting-sender.ts'
 import type { ResponseRewriter } from '../lib/upstream/rewrite/response-rewriter.ts'
+import { answerFields, askedHost, requestFields } from '../lib/upstream/passed-fields.ts'
 import type { OriginState } from '../lib/upstream/origins.ts'
 import { targetPath } from '../lib/upstream/target.ts'
 
@@ -117,22 +118,19 @@ class ClientLeft extends Error {
   override readonly name = 'ClientLeft'
 }
 
-function outgoingRequest (request: FastifyRequest, mount: ProxyMount): { method: string, path: string, headers: Fields } {
-  const { method = 'GET', url = '/', headers: { host, 'content-length': _length, expect: _expect, trailer: _trailer, ...fields }, httpVersion, socket } = request.raw
+function outgoingRequest (request: FastifyRequest, mount: ProxyMount): OutgoingRequest {
+  const { method = 'GET', url = '/', headers: asked, httpVersion, socket } = request.raw
   const path = targetPath(url, { prefix: mount.prefix, replacement: mount.upstreamPath ?? '/' })
-  const headers = addForwarding(endToEnd(fields), {
-    peer: plain(socket.remoteAddress ?? ''),
+  const headers = addForwarding(requestFields(asked, false), {
+    peer: plainAddress(socket.remoteAddress ?? ''),
     client: request.client,
     httpVersion,
     prefix: mount.prefix,
     isTrusted: request.isFromTrustedProxy
   })
-  if (mount.host === 'client' && host !== undefined) headers.host = host
+  const host = mount.host === 'client' ? askedHost(url, asked) : undefined
+  if (host !== undefined) headers.host = host
   return { method, path, headers }
-}
-
-function plain (address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address
 }
 
 async function answered (reply: FastifyReply, mount: ProxyMount, outgoing: OutgoingRequest, signal: AbortSignal): Promise<CacheAnswer | UpstreamResponse> {
@@ -163,8 +161,7 @@ function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer
   const { method } = reply.request.raw
   const { status, body } = answer
   if ('outcome' in answer) reply.cacheOutcome = answer.outcome
-  const headers = answerFields(reply, mount, answer)
-  if (headers['content-length'] !== undefined || method === 'HEAD') delete headers.trailer
+  const headers = fieldsFor(reply, mount, answer)
   reply.code(status).headers(headers)
   if ('representation' in answer && answer.representation !== undefined) return reply.deliver(answer.representation)
   if (method === 'HEAD' || status === 204 || status === 304 || body === undefined) return reply.send()
@@ -173,13 +170,13 @@ function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer
   return reply.send(body)
 }
 
-function answerFields (reply: FastifyReply, { vary, ownsCors = false, rewriterFor, changesText = false }: ProxyMount, answer: CacheAnswer | UpstreamResponse): Fields {
-  const mapped = rewriterFor === undefined || changesText ? answer.headers : rewriterFor(reply.request.publicBase).fields(answer.headers)
-  const headers = { ...mapped }
-  addVia(headers)
-  if (ownsCors) for (const name of Object.keys(headers)) if (name.startsWith('access-control-')) delete headers[name]
-  for (const fields of [reply.getHeader('vary')?.toString(), vary]) if (fields !== undefined) headers.vary = addVary(headers.vary?.toString(), fields)
-  return headers
+function fieldsFor (reply: FastifyReply, mount: ProxyMount, { status, headers, body }: CacheAnswer | UpstreamResponse): Fields {
+  const { vary, ownsCors = false, rewriterFor, changesText = false } = mount
+  const mapped = rewriterFor === undefined || changesText ? headers : rewriterFor(reply.request.publicBase).fields(headers)
+  const mayTrail = body instanceof Readable && mapped['content-length'] === undefined && status !== 204 && status !== 304 && reply.request.raw.method !== 'HEAD'
+  const fields = answerFields(mapped, { present: reply.getHeaders(), ownCors: ownsCors, mayTrail })
+  if (vary !== undefined) fields.vary = addVary(fields.vary?.toString(), vary)
+  return fields
 }
 
 async function sendFailure (reply: FastifyReply, { hooks }: ProxyMount, error: unknown): Promise<FastifyReply> {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { MediaError } from '../errors.ts'
 import type { ByteRange } from '../http/range.ts'
-import { RepresentationChanged } from '../representation.ts'
+import { RepresentationChanged, type Body } from '../representation.ts'
 import type { Fields } from '../upstream/message.ts'
 import type { KeptBody } from './entry.ts'
 import { RecordingReader, type ReaderSource } from './recording-reader.ts'
@@ -54,6 +54,7 @@ export class Recording implements KeptBody, ReaderSource {
   #state: 'arriving' | 'complete' | 'failed' = 'arriving'
   #error: Error | undefined
   #isOver = false
+  #kept: KeptBody | undefined
   #wake: () => void = () => undefined
   #unread: NodeJS.Timeout | undefined
   #stall: NodeJS.Timeout | undefined
@@ -68,15 +69,22 @@ export class Recording implements KeptBody, ReaderSource {
 
   /**
    * @throws {MediaError} where the origin failed already
-   * @throws {RepresentationChanged} where it was given up because nobody read it
+   * @throws {RepresentationChanged} where it was given up because nobody read it, or is over and was not kept
    */
-  open (range?: ByteRange): Readable {
+  open (range?: ByteRange): Body | Promise<Body> {
     if (this.#error !== undefined) throw this.#error
+    if (this.#isOver) return this.#openKept(range)
     const reader = new RecordingReader(this, { start: range?.start ?? 0, end: range === undefined ? this.size ?? Infinity : range.end + 1 })
     this.#readers.add(reader)
     this.#watch()
     this.#wake()
     return reader
+  }
+
+  /** Who has known of it while it arrived, and opens it only now. */
+  #openKept (range: ByteRange | undefined): Body | Promise<Body> {
+    if (this.#kept === undefined) throw new RepresentationChanged('A body that was not kept')
+    return this.#kept.open(range)
   }
 
   reaches (start: number): boolean {
@@ -95,7 +103,8 @@ export class Recording implements KeptBody, ReaderSource {
     if (reader.isFed) return
     reader.isWaiting = false
     reader.isFed = true
-    for (let bytes = this.#tape.read(reader.position); reader.position < reader.end; bytes = this.#tape.read(reader.position)) {
+    while (reader.position < reader.end) {
+      const bytes = this.#tape.read(reader.position)
       if (bytes instanceof Promise) {
         void this.#feedLater(reader, bytes)
         return
@@ -141,7 +150,7 @@ export class Recording implements KeptBody, ReaderSource {
       if (this.size !== undefined && this.#tape.end < this.size) throw new MediaError('upstream-reset', { context: { promised: this.size, sent: this.#tape.end } })
       this.#state = 'complete'
       this.#feedWaiting()
-      return await this.#tape.finish()
+      return this.#kept = await this.#tape.finish()
     } catch (error) {
       this.#fail(error as Error)
       return undefined

@@ -50,7 +50,7 @@ const PROVISIONAL_SECONDS = 60
 /** Nothing is started or written before the first variant is asked for. */
 export function imagesOf (config: Readonly<Config>, sources: Sources, log: ImageLog): Images {
   let opening: ReturnType<typeof openParts> | undefined
-  const open = async (): ReturnType<typeof openParts> => await (opening ??= openParts(config.images, log))
+  const open = async (): ReturnType<typeof openParts> => await (opening ??= openParts(config.images, { log, sources }))
   return {
     at (mount, prefix, root = '') {
       if (mount.images.mode === 'off') return { images: undefined }
@@ -77,11 +77,12 @@ export function imagesOf (config: Readonly<Config>, sources: Sources, log: Image
   }
 }
 
-async function openParts (work: Config['images'], log: ImageLog): Promise<{ deriver: Deriver, purges: Purges, close: () => Promise<void> }> {
+async function openParts (work: Config['images'], { log, sources }: { log: ImageLog, sources: Sources }): Promise<{ deriver: Deriver, purges: Purges, close: () => Promise<void> }> {
   // Loaded now: who serves plain files needs none of it.
   const [{ openStore }, { Deriver }, { WorkQueue }, { WorkerPool }] = await Promise.all([import('../cache/open-store.ts'), import('./deriver.ts'), import('./work-queue.ts'), import('./workers/worker-pool.ts')])
   const concurrency = work.workers === 0 ? availableParallelism() : work.workers
   const { store, purges } = await openStore(work.cache, fault => log.warn({ err: fault }, 'The variant cache failed'))
+  purges.onPurge(() => sources.doubt()) // what is made anew is made of what is there now
   const pool = new WorkerPool({ workers: concurrency, deadlineMs: work.deadlineMs, workerBytes: work.workerBytes, totalBytes: work.totalBytes, idleMs: work.idleMs, onEvent: event => tell(event, log) })
   const queue = new WorkQueue({ concurrency, maxWaiting: work.maxWaiting, maxWaitMs: work.maxWaitMs, pixels: work.pixelsInFlight })
   const deriver = new Deriver({ workers: pool, queue, store, purges, hostileMs: work.hostileMs, workerBytes: work.workerBytes })

@@ -6,21 +6,24 @@ import { remoteUpstreams } from '../upstream/remote-upstreams.ts'
 import type { Senders } from './registry.ts'
 
 /** Who the sources of a configuration ask for files that lie elsewhere: upstreams, behind the cache where a source wants it. */
-export function sendersOf ({ sources }: Pick<Config, 'sources'>, { upstreams, httpCache }: { upstreams: Upstreams, httpCache: HttpCache | undefined }): Senders {
-  const kept = (name: string, sender: Sender, place: string): Sender => {
+export function sendersOf ({ sources, mounts }: Pick<Config, 'sources' | 'mounts'>, { upstreams, httpCache }: { upstreams: Upstreams, httpCache: HttpCache | undefined }): Senders {
+  /** What is kept is purged by the URLs of the first mount that shows it. */
+  const kept = (name: string, sender: Sender, { place, below }: { place: string, below: string }): Sender => {
     const source = sources[name]
     const policy = source !== undefined && 'sharedCache' in source ? source.sharedCache : undefined
-    return policy === undefined || httpCache === undefined ? sender : httpCache.over(sender, { ...policy, scope: `source ${name} ${place}` })
+    if (policy === undefined || httpCache === undefined) return sender
+    const prefix = mounts.find(mount => mount.source === name)?.prefix.replace(/^\/$/, '') ?? ''
+    return httpCache.over(sender, { ...policy, scope: `source ${name} ${place}`, publicPath: path => `${prefix}${place === '' ? '' : `/${place}`}${path.startsWith(below) ? path.slice(below.length) : path}` })
   }
   return {
     upstream (name, source) {
       const upstream = upstreams.named(source.upstream)
       if (upstream === undefined) throw new TypeError(`There is no upstream ${source.upstream}`)
-      return { sender: kept(name, upstream, ''), bases: upstream.config.origins.map(({ url }) => url) }
+      return { sender: kept(name, upstream, { place: '', below: source.path.replace(/\/+$/, '') }), bases: upstream.config.origins.map(({ url }) => url) }
     },
     remote (name, source) {
       const servers = remoteUpstreams(name, source)
-      return { senderOf: url => kept(name, servers.senderOf(url), url.origin), close: async () => await servers.close() }
+      return { senderOf: url => kept(name, servers.senderOf(url), { place: url.origin, below: '' }), close: async () => await servers.close() }
     }
   }
 }

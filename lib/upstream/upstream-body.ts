@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import { trail } from './trailing.ts'
 import type { Fields } from './message.ts'
 
 /** Bytes that wait for a reader before the origin is told to pause. */
@@ -29,6 +30,7 @@ export class UpstreamBody extends Readable {
   constructor (source: BodySource) {
     super({ highWaterMark: HELD_BYTES })
     this.#source = source
+    this.on('error', () => {}) // it may fail before anybody listens
   }
 
   /** Trailer fields, once the body is complete. */
@@ -63,6 +65,7 @@ export class UpstreamBody extends Readable {
 
   override pipe<T extends NodeJS.WritableStream> (destination: T, options?: { end?: boolean }): T {
     if (!(destination instanceof ServerResponse) || options?.end === false || this.#isRead) return super.pipe(destination, options)
+    if (this.destroyed) return destination // who sends it is told, before a head that promises what does not come
     this.#response = destination
     destination.on('drain', () => { this.#source.resume() })
     let isRoomy = true
@@ -98,7 +101,7 @@ export class UpstreamBody extends Readable {
   }
 
   #finish (response: ServerResponse): void {
-    if (this.#trailers !== undefined && response.chunkedEncoding) response.addTrailers(Object.entries(this.#trailers).flatMap(([name, value]) => [value].flat().map(each => [name, each] as [string, string])))
+    trail(response, this.#trailers)
     response.end()
     this.push(null)
     this.resume() // so that 'end' comes

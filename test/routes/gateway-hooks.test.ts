@@ -5,6 +5,7 @@ import type { MountConfig } from '../../lib/config/schema.ts'
 import { MediaError } from '../../lib/errors.ts'
 import type { Sender } from '../../lib/upstream/message.ts'
 import { publicRewriters } from '../../lib/upstream/rewrite/public-rewriters.ts'
+import { rewritingSender } from '../../lib/upstream/rewrite/rewriting-sender.ts'
 import { ask } from '../helpers/app.ts'
 import { serveGateway } from '../helpers/gateway.ts'
 import { chunk, head as answerHead, origin, rawOrigin, reset, trailers } from '../helpers/origin.ts'
@@ -100,7 +101,8 @@ t.test('answers are rewritten, those to requests with trailer fields and to hand
   const backend = await origin(t, (request, response) => { response.writeHead(302, { location: `http://${request.headers.host}/v2/there`, 'set-cookie': 'a=1; Domain=inside.example; Path=/v2', 'content-type': 'text/html' }).end(`<a href="http://${request.headers.host}/v2/there">`) }, { gather: true })
   const { config } = await resolveConfig({ mounts: [{ prefix: '/api', delivery: 'gateway', upstream: 'backend', rewrite: { urls: true } }], upstreams: { backend: { origins: [{ url: backend.url }] } } }, { base: process.cwd() })
   const { rewrite } = config.mounts[0] as MountConfig
-  const served = await serveGateway(t, `${backend.url}/v2`, { mount: { rewriterFor: publicRewriters({ ...rewrite, origins: [new URL(`${backend.url}/v2`)], mountPrefix: '/api' }) } })
+  const rewriterFor = publicRewriters({ ...rewrite, origins: [new URL(`${backend.url}/v2`)], mountPrefix: '/api' })
+  const served = await serveGateway(t, `${backend.url}/v2`, { mount: { around: (sender, request) => rewritingSender(sender, rewriterFor(request.publicBase)) } })
   const requests = {
     plain: head('GET /api/', ['Connection: close']),
     'with trailer fields': head('POST /api/', ['Trailer: X-Sum', 'Transfer-Encoding: chunked', 'Connection: close']) + '0\r\nX-Sum: 1\r\n\r\n',

@@ -8,7 +8,7 @@ import { eventually, freePort } from '../helpers/process.ts'
 
 t.test('a mount with delivery "gateway" is a whole API', async t => {
   const backend = await origin(t, (request, response, { body }) => {
-    response.writeHead(request.url === '/v2/none' ? 404 : 200, { 'content-type': 'application/json', 'cache-control': 'max-age=5', location: `${backend.url}/v2/next` })
+    response.writeHead(request.url === '/v2/none' ? 404 : 200, { 'content-type': 'application/json', 'cache-control': 'max-age=5', 'access-control-allow-origin': '*', location: `${backend.url}/v2/next` })
     response.end(JSON.stringify([request.method, request.url, body?.toString()]))
   }, { gather: true })
   const root = await scratch(t, { 'a.txt': 'a file' })
@@ -22,6 +22,7 @@ t.test('a mount with delivery "gateway" is a whole API', async t => {
     t.same(JSON.parse(answer.text), [method, '/v2/things%2F1?x', 'hello'])
     t.match(answer.headers, { location: '/api/next', 'cache-control': 'max-age=5', vary: /Origin/ })
   }
+  t.equal((await ask(served, '/api/none', { headers: { origin: 'https://evil.example' } })).headers['access-control-allow-origin'], undefined, 'who may read is the mount\'s to say')
   t.equal((await ask(served, '/api/none')).status, 404)
   t.equal((await ask(served, '/a.txt')).text, 'a file', 'files lie beside it')
   t.equal((await ask(served, '/a.txt', { headers: { connection: 'Upgrade', upgrade: 'h2c' } })).text, 'a file')

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { ask, scratch, serveMedia, type Served, type Test } from '../helpers/app.ts'
+import { purge } from '../../lib/purge.ts'
 import { content, file, origin, rawOrigin, type Origin } from '../helpers/origin.ts'
 
 /** A mount that keeps what may be kept. */
@@ -18,7 +19,8 @@ async function dated (t: Test, fields: Record<string, string> = { 'cache-control
   let count = 0
   return await origin(t, (request, response) => {
     for (const [name, value] of Object.entries(fields)) response.setHeader(name, value)
-    response.setHeader('etag', '"a"').setHeader('content-type', 'text/plain').end(`${++count} ${request.url}`)
+    count++
+    response.setHeader('etag', `"${count}"`).setHeader('content-type', 'text/plain').end(`${count} ${request.url}`)
   })
 }
 
@@ -26,10 +28,10 @@ t.test('what may be kept is asked for once, and answers conditionals, ranges and
   const far = await dated(t)
   const served = await caching(t, far.url)
   t.match(await ask(served, '/cdn/x'), { status: 200, text: '1 /x', headers: { 'cache-status': /fwd=uri-miss.*stored/, via: '1.1 fastify-media' } })
-  t.match(await ask(served, '/cdn/x'), { status: 200, text: '1 /x', headers: { 'cache-status': /hit/, age: '0', 'content-length': '4', etag: '"a"', 'content-type': 'text/plain' } })
+  t.match(await ask(served, '/cdn/x'), { status: 200, text: '1 /x', headers: { 'cache-status': /hit/, age: '0', 'content-length': '4', etag: '"1"', 'content-type': 'text/plain' } })
   t.match(await ask(served, '/cdn/x', { headers: { range: 'bytes=0-0' } }), { status: 206, text: '1', headers: { 'content-range': 'bytes 0-0/4' } })
-  const unchanged = await ask(served, '/cdn/x', { headers: { 'if-none-match': '"a"' } })
-  t.match(unchanged, { status: 304, headers: { etag: '"a"' } })
+  const unchanged = await ask(served, '/cdn/x', { headers: { 'if-none-match': '"1"' } })
+  t.match(unchanged, { status: 304, headers: { etag: '"1"' } })
   t.notOk('content-type' in unchanged.headers)
   t.match(await ask(served, '/cdn/x', { method: 'HEAD' }), { status: 200, text: '', headers: { 'content-length': '4' } })
   t.equal(far.requests.length, 1)
@@ -94,4 +96,38 @@ t.test('what is kept is the origin\'s, and what clients get is the mount\'s', as
     t.match(await ask(served, '/cdn/page'), { text: '<a href="/cdn/x">' })
   }
   t.equal(far.requests.length, 2)
+})
+
+t.test('what is changed by way of a gateway is forgotten by the mounts of the same upstream', async t => {
+  const far = await dated(t)
+  const served = await caching(t, far.url, { rest: { mounts: [
+    { prefix: '/cdn', delivery: 'proxy', upstream: 'assets', upstreamPath: '/files', sharedCache: {} },
+    { prefix: '/api', delivery: 'gateway', upstream: 'assets' },
+    { prefix: '/kept', delivery: 'gateway', upstream: 'assets', sharedCache: {} }
+  ] } })
+  for (const path of ['/cdn/x', '/cdn/x', '/kept/files/x', '/kept/files/x', '/cdn/y']) await ask(served, path)
+  t.equal(far.requests.length, 3)
+  t.equal((await ask(served, '/api/files/x', { method: 'PUT', body: 'new' })).status, 200)
+  t.match((await ask(served, '/cdn/x')).text, '5 /files/x')
+  t.match((await ask(served, '/kept/files/x')).text, '6 /files/x')
+  t.match((await ask(served, '/cdn/y')).text, '3 /files/y', 'and no other')
+  await ask(served, '/kept/files/x', { method: 'DELETE' })
+  t.match((await ask(served, '/cdn/x')).text, '8 /files/x')
+})
+
+t.test('a purge from outside is heard by a mount, and by a source with its variants', async t => {
+  const far = await dated(t)
+  const directory = await scratch(t)
+  const served = await caching(t, far.url, { rest: {
+    httpCache: { directory },
+    sources: { far: { driver: 'http', upstream: 'assets', path: '/base', sharedCache: {} } },
+    mounts: [{ prefix: '/cdn', delivery: 'proxy', upstream: 'assets', sharedCache: {} }, { prefix: '/far', source: 'far' }]
+  } })
+  t.match((await ask(served, '/cdn/x')).text, '1 /x')
+  t.match((await ask(served, '/far/x.txt')).text, '2 /base/x.txt')
+  t.match(await purge('/cdn/', { directory }), { behind: [] })
+  t.match((await ask(served, '/cdn/x')).text, '3 /x')
+  t.match((await ask(served, '/far/x.txt')).text, '2 /base/x.txt')
+  await purge('/far/x.txt', { directory })
+  t.match((await ask(served, '/far/x.txt')).text, '4 /base/x.txt')
 })

@@ -4,9 +4,9 @@ import { PassThrough, Readable } from 'node:stream'
 import { fieldsOf } from '../attempt.ts'
 import { isOfRequest, upstreamFailure } from '../failures.ts'
 import type { Fields, UpstreamRequest, UpstreamResponse } from '../message.ts'
-import { passableTrailers } from './fields.ts'
+import { passableTrailers } from '../passed-fields.ts'
 import type { OwnConnection, OwnConnections } from './own-connections.ts'
-import { pairs } from './trailing.ts'
+import { pairs } from '../trailing.ts'
 
 /** A request on a connection of its own. */
 export interface LoneRequest extends UpstreamRequest {

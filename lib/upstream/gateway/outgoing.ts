@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { addForwarding } from '../../http/forwarding.ts'
+import { plainAddress } from '../../http/ip-address.ts'
 import type { ClientView } from '../../http/forwarded.ts'
 import { targetPath } from '../target.ts'
-import { announcesTrailers, askedHost, passableTrailers, requestFields } from './fields.ts'
+import { announcesTrailers, askedHost, passableTrailers, requestFields } from '../passed-fields.ts'
 import type { LoneRequest } from './lone-exchange.ts'
 import { hasBody, lent } from './request-body.ts'
 
@@ -28,7 +29,7 @@ export function outgoingRequest (request: IncomingMessage, { prefix, upstreamPat
   const { method = 'GET', url = '/', headers, httpVersion, socket, trailers } = request
   const path = targetPath(url, { prefix, replacement: upstreamPath })
   const body = bodyOf(request, made)
-  const fields = addForwarding(requestFields(headers, body !== undefined), { peer: plain(socket.remoteAddress ?? ''), client, httpVersion, prefix, isTrusted })
+  const fields = addForwarding(requestFields(headers, body !== undefined), { peer: plainAddress(socket.remoteAddress ?? ''), client, httpVersion, prefix, isTrusted })
   if (Buffer.isBuffer(body)) fields['content-length'] = String(body.length)
   const asked = host === 'client' ? askedHost(url, headers) : undefined
   if (asked !== undefined) fields.host = asked
@@ -43,8 +44,4 @@ function bodyOf (request: IncomingMessage, made: unknown): Buffer | Readable | u
   if (typeof made === 'string') return Buffer.from(made)
   if (!hasBody(request)) return undefined
   return lent(made !== undefined && made !== null && typeof (made as Readable).pipe === 'function' ? made as Readable : request)
-}
-
-function plain (address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address
 }

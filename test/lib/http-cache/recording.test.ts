@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { PassThrough, Readable } from 'node:stream'
+import { PassThrough, Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import t, { type Test as Tap } from 'tap'
 import { DiskStore } from '../../../lib/cache/disk-store.ts'
 import type { StoreFault } from '../../../lib/cache/store.ts'
+import type { ByteRange } from '../../../lib/http/range.ts'
 import { DiskTier } from '../../../lib/http-cache/disk-tier.ts'
 import { Recording, type RecordingOptions } from '../../../lib/http-cache/recording.ts'
 import { Normaliser } from '../../../lib/http-cache/selection.ts'
@@ -37,7 +39,7 @@ class Origin extends Readable {
 }
 
 interface Stage {
-  record (body: Readable, options?: Partial<RecordingOptions>): Recording & { givenUp: number }
+  record (body: Readable, options?: Partial<RecordingOptions>): Omit<Recording, 'open'> & { open (range?: ByteRange): Readable, late (range?: ByteRange): Promise<Buffer>, givenUp: number }
   store: DiskStore
   disk: DiskTier
   faults: StoreFault[]
@@ -62,7 +64,9 @@ async function stage (t: Tap, totalBytes = 256 * MEBIBYTE): Promise<Stage> {
         ...options
       }), { givenUp: 0 })
       t.teardown(() => recording.abort(new Error('The test is over')))
-      return recording
+      return Object.assign(recording as Omit<Recording, 'open'> & { open (range?: ByteRange): Readable, givenUp: number }, {
+        late: async (range?: ByteRange) => await bytesOf(await (recording as Recording).open(range))
+      })
     }
   }
 }
@@ -108,6 +112,25 @@ t.test('who comes later reads what is there already, and then goes along', async
   t.equal(hash(await part), hash(origin.bytes.subarray(5 * MEBIBYTE + 3, 6 * MEBIBYTE + 8)))
   t.equal(hash(await ahead), hash(origin.bytes.subarray(29 * MEBIBYTE)))
   t.ok(await recording.done)
+})
+
+t.test('readers that are piped get each byte once, wherever it lies', async t => {
+  const { record } = await stage(t)
+  const origin = new Origin(12 * MEBIBYTE)
+  const recording = record(origin, { length: origin.bytes.length })
+  const piped = async (pauseMs: number): Promise<string> => {
+    const chunks: Buffer[] = []
+    const sink = new Writable({ write (chunk: Buffer, _encoding, done) { chunks.push(chunk); setTimeout(done, pauseMs) } })
+    await pipeline(recording.open(), sink)
+    return hash(Buffer.concat(chunks))
+  }
+  const first = piped(0)
+  await eventually(() => origin.given > 4 * MEBIBYTE)
+  const own = hash(origin.bytes)
+  t.same(await Promise.all([first, piped(0), piped(2)]), [own, own, own])
+  await recording.done
+  t.equal(hash(await recording.late()), own, 'also when it is over')
+  t.same(await recording.late({ start: 5, end: 9 }), origin.bytes.subarray(5, 10))
 })
 
 t.test('ranges of a body that is arriving end where they should', async t => {
@@ -231,6 +254,7 @@ t.test('what turns out too large still reaches its readers whole, and is not kep
     for (const read of readers) t.equal(hash(await read), hash(origin.bytes))
     t.equal(await recording.done, undefined)
     t.equal(recording.givenUp, 1)
+    await t.rejects(async () => await recording.late(), { name: 'RepresentationChanged' })
   }
 })
 

@@ -1,6 +1,6 @@
 import { ServerResponse } from 'node:http'
-import type { Fields } from '../message.ts'
-import { passableTrailers } from './fields.ts'
+import type { Fields } from './message.ts'
+import { passableTrailers } from './passed-fields.ts'
 
 /** Adds trailer fields to an answer whose body has just ended, where its framing has a place for them. */
 export function trail (response: ServerResponse, trailers: Fields | undefined): void {

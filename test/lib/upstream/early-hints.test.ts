@@ -1,5 +1,5 @@
 import t from 'tap'
-import { hintedLinks } from '../../../../lib/upstream/gateway/early-hints.ts'
+import { hintedLinks } from '../../../lib/upstream/early-hints.ts'
 
 t.test('links are told one by one', t => {
   const cases: Array<[string | string[] | undefined, string[]]> = [

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { endToEnd } from '../../http/end-to-end-headers.ts'
-import { addVia } from '../../http/forwarding.ts'
-import { addVary } from '../../http/vary.ts'
-import type { Fields } from '../message.ts'
+import { endToEnd } from '../http/end-to-end-headers.ts'
+import { addVia } from '../http/forwarding.ts'
+import { addVary } from '../http/vary.ts'
+import type { Fields } from './message.ts'
 
 /** Fields that a trailer section may not hold (RFC 9110 §6.5.1): framing, routing, who one is, and how a body is read. */
 const untrailed = /^(?:content-(?:length|encoding|type|range)|transfer-encoding|connection|keep-alive|upgrade|te|trailer|host|authorization|cookie|set-cookie|www-authenticate|proxy-.*|cache-control|expires|vary|age|location|range|if-.*|expect|max-forwards|pragma|x-forwarded-.*|forwarded|via|__proto__)$/
@@ -40,15 +40,15 @@ export interface AnswerView {
   /** What hooks of this server have put on the answer already. */
   readonly present: Readonly<Record<string, number | string | string[] | undefined>>
   /** Whether this server decides who may read: then what the origin says of it is dropped. */
-  readonly ownsCors: boolean
+  readonly ownCors: boolean
   /** Whether trailer fields can follow. */
   readonly mayTrail: boolean
 }
 
 /** The fields of an origin's answer as the client gets them. */
-export function answerFields (fields: Fields, { present, ownsCors, mayTrail }: AnswerView): Fields {
+export function answerFields (fields: Fields, { present, ownCors, mayTrail }: AnswerView): Fields {
   const answer: Fields = { ...fields }
-  if (ownsCors) for (const name in answer) if (name.startsWith('access-control-') || name === 'timing-allow-origin') delete answer[name]
+  if (ownCors) for (const name in answer) if (name.startsWith('access-control-') || name === 'timing-allow-origin') delete answer[name]
   const { vary } = present
   if (typeof vary === 'string' && answer.vary !== undefined) {
     answer.vary = String(answer.vary).split(',').reduce((all, name) => addVary(all, name.trim()), vary)

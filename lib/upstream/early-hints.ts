@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Fields } from '../message.ts'
+import type { Fields } from './message.ts'
 
 /** What Node.js takes for one link. */
 const oneLink = /^<[^>]*>(?:\s*;\s*[^;"\s]+(?:=(")?[^;"\s]*\1)?)*$/
