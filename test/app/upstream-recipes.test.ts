@@ -1,7 +1,7 @@
 // Every recipe of docs/upstreams.md as it stands there, in front of real servers.
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -84,8 +84,9 @@ t.test('A site that names itself', nginx, async t => {
 
 t.test('Files of 200 MB and more', nginx, async t => {
   const film = content(200 * 1024 * 1024)
-  const first = await nginxOrigin(t, { files: { 'film.mp4': film.bytes() } })
+  const first = await nginxOrigin(t, {})
   const second = await nginxOrigin(t, { root: first.root })
+  await writeFile(join(first.root, 'film.mp4'), film.pieces()) // in pieces, so that none of it stays in memory
   const served = await serveMedia(t, recipe('Files of 200 MB and more', { 'http://films-1.internal': first.url, 'http://films-2.internal': second.url }))
   const busy = async (): Promise<number> => (JSON.parse((await ask(served, '/health/ready')).text) as { upstreams: { films: Array<{ pending: number }> } }).upstreams.films.findIndex(({ pending }) => pending > 0)
 
