@@ -136,5 +136,16 @@ export type UpstreamConfig = Config['upstreams'][string]
 
 type SourceInput = Input<typeof FileSource> | Input<typeof TreeSource> | Input<typeof HttpSource> | Input<typeof RemoteSource>
 
+/** Of a source, or of an upstream. */
+type MountInput = Omit<Input<typeof Mount>, 'delivery' | 'source' | 'upstream'> & (
+  { delivery?: 'serve', source: string, upstream?: never } |
+  { delivery: Exclude<MountConfig['delivery'], 'serve'>, upstream: string, source?: never }
+)
+
 /** A configuration as it is written. */
-export type ConfigInput = Omit<Input<typeof Config>, 'sources' | 'upstreams'> & { sources?: Record<string, SourceInput>, upstreams?: Record<string, Input<typeof Upstream>> }
+export type ConfigInput = Omit<Input<typeof Config>, 'sources' | 'upstreams' | 'mounts'> & {
+  sources?: Record<string, SourceInput>
+  upstreams?: Record<string, Input<typeof Upstream>>
+  /** A mount that was resolved already stays as it is. */
+  mounts?: Array<MountInput | MountConfig>
+}

@@ -105,6 +105,8 @@ t.test('and runs', async t => {
     range: { status: 206, text: 'memory', headers: { 'content-range': 'bytes 5-10/11' } },
     notModified: { status: 304, text: '', headers: { etag: '"v1"' } },
     served: { status: 200, text: 'from memory', headers: { 'access-control-allow-origin': 'https://a.example.com', 'cross-origin-resource-policy': 'same-site', 'cache-control': 'public, max-age=300', 'server-timing': /./ } },
+    proxied: { status: 200, text: 'upstream-refused' },
+    elsewhere: { status: 302, location: 'https://cdn.example.com/x' },
     facts: { status: 200, headers: { etag: /^W\// } },
     startServer: 'function',
     picture: '/media/pictures/my%20cat.jpg?w=320&fit=cover&bri=20&f=auto',

@@ -10,14 +10,18 @@ import client from 'fastify-media/plugins/client'
 import conditional from 'fastify-media/plugins/conditional'
 import cors from 'fastify-media/plugins/cors'
 import errors from 'fastify-media/plugins/errors'
+import gateway from 'fastify-media/plugins/gateway'
 import imageVariants from 'fastify-media/plugins/images'
 import jsonEtag from 'fastify-media/plugins/json-etag'
+import proxy, { type ProxyHooks } from 'fastify-media/plugins/proxy'
 import readiness from 'fastify-media/plugins/readiness'
+import redirect from 'fastify-media/plugins/redirect'
 import securityHeaders from 'fastify-media/plugins/security-headers'
 import staticFiles, { type Mount } from 'fastify-media/plugins/static'
 import telemetry from 'fastify-media/plugins/telemetry'
 import { purge, type Purged } from 'fastify-media/purge'
 import { startServer } from 'fastify-media/server'
+import { openUpstream, type OpenUpstream } from 'fastify-media/upstreams'
 import { url, type ImageUrl } from 'fastify-media/url'
 import { warm, type WarmCounts } from 'fastify-media/warm'
 
@@ -57,6 +61,14 @@ app.register(async function alone (scope) {
   await scope.register(jsonEtag)
   scope.get('/delivered', (_request, reply) => reply.deliver({ type: 'text/plain', size: bytes.length, entityTag: '"v1"', open: range => range === undefined ? bytes : bytes.subarray(range.start, range.end + 1) }))
   scope.get('/files/*', (_request, reply) => reply.serve({ prefix: '/alone/files', source: memory }))
+  await scope.register(proxy)
+  await scope.register(redirect)
+  await scope.register(gateway)
+  const upstream: OpenUpstream = await openUpstream('gone', { origins: [{ url: 'http://127.0.0.1:1' }], retries: 0 }, { base: process.cwd() })
+  scope.addHook('onClose', async () => { await upstream.close() })
+  const hooks: ProxyHooks = { onUpstreamError: error => ({ status: 200, headers: { 'content-type': 'text/plain' }, body: error.code }) }
+  scope.get('/proxied/*', (_request, reply) => reply.proxy({ prefix: '/alone/proxied', upstream: upstream.sender, hooks }))
+  scope.get('/elsewhere', (_request, reply) => reply.redirectUpstream({ prefix: '/alone', status: 302, cacheControl: 'no-cache', locationOf: () => 'https://cdn.example.com/x' }))
   scope.get('/facts', request => ({ address: request.client.address, base: request.publicBase, ready: scope.readiness.reason === undefined }))
 }, { prefix: '/alone' })
 
@@ -76,6 +88,8 @@ console.log(JSON.stringify({
   range: await ask('/alone/delivered', { range: 'bytes=5-' }),
   notModified: await ask('/alone/delivered', { 'if-none-match': '"v1"' }),
   served: await ask('/alone/files/a.txt', { origin: 'https://a.example.com' }),
+  proxied: await ask('/alone/proxied/x'),
+  elsewhere: await fetch(base + '/alone/elsewhere', { redirect: 'manual' }).then(({ status, headers }) => ({ status, location: headers.get('location') })),
   facts: await ask('/alone/facts', { 'x-forwarded-for': '203.0.113.5', 'x-forwarded-host': 'cdn.example.com', 'x-forwarded-proto': 'https' }),
   startServer: typeof startServer,
   picture,
@@ -98,6 +112,8 @@ app.register(media, { sources: {}, mounts: [], mount: [] })
 app.register(media, { sources: { a: { driver: 'flie', root: '.' } }, mounts: [] })
 // @ts-expect-error: a mount without a source
 app.register(media, { sources: {}, mounts: [{ prefix: '/' }] })
+// @ts-expect-error: a proxy without an upstream
+app.register(media, { sources: {}, mounts: [{ prefix: '/', delivery: 'proxy' }] })
 app.register(conditional)
 // @ts-expect-error: a representation without a type
 app.get('/', (_request, reply) => reply.deliver({ open: () => Buffer.alloc(0) }))
