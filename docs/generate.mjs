@@ -25,6 +25,8 @@ function allowed (schema) {
   if (schema.enum !== undefined) return schema.enum.map(code).join(', ')
   if (schema.type === 'boolean') return '`true`, `false`'
   if (schema.type === 'integer') return numbers(schema)
+  if (schema.type === 'number') return `number, ${schema.minimum} to ${schema.maximum}`
+  if (schema.anyOf !== undefined) return schema.anyOf.map(allowed).join(', ')
   if (schema.type === 'array') return schema.items.type === 'object' ? 'list of objects' : `list of ${plural(allowed(schema.items))}`
   if (schema.type === 'object') return schema.patternProperties === undefined ? 'object' : 'object by name'
   return schema.examples === undefined ? 'text' : `text such as ${code(schema.examples[0])}`
@@ -120,7 +122,10 @@ const OWN_KEYWORDS = new Set(['env', 'discriminator'])
 
 /** media.config.schema.json: as the schema, but what has a default may be left out. */
 export function editorSchema () {
-  return { $schema: 'http://json-schema.org/draft-07/schema#', ...forEditors(Config) }
+  const schema = forEditors(Config)
+  // What no schema of ours says, since it is told better in words.
+  schema.properties.mounts.items.anyOf = ['source', 'upstream'].map(name => ({ properties: { [name]: {} }, required: [name] }))
+  return { $schema: 'http://json-schema.org/draft-07/schema#', ...schema }
 }
 
 function forEditors (schema) {

@@ -127,9 +127,9 @@ export const Redirect = Section('For delivery `redirect` and `auto`: where clien
 
 /** Promises about the bytes of files. */
 export const Integrity = Type.Object({
-  files: defaulted(Type.Record(Type.String({ minLength: 1 }), Like('sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=', '^(sha(256|384|512)-[A-Za-z0-9+/]+={0,2})( sha(256|384|512)-[A-Za-z0-9+/]+={0,2})*$'), { description: 'Hashes as of Subresource Integrity, by path below the mount' }), {}),
+  files: defaulted(Type.Record(Type.String({ pattern: '^.+$' }), Like('sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=', '^(sha(256|384|512)-[A-Za-z0-9+/]+={0,2})( sha(256|384|512)-[A-Za-z0-9+/]+={0,2})*$'), { description: 'Hashes as of Subresource Integrity, by path below the mount', examples: [{ 'film.mp4': 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' }] }), {}),
   manifest: Type.Optional(Type.String({ description: 'A JSON file of the same form', minLength: 1 })),
-  required: Flag('Whether files without a hash are refused', false)
+  mandatory: Flag('Whether files without a hash are refused', false)
 }, { ...strict, description: 'A body that has another hash ends in a broken connection' })
 
 /** What of a mount is about its upstream. */

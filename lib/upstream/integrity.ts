@@ -42,7 +42,7 @@ export async function integrityOf (options: IntegrityOptions): Promise<Integrity
       const key = keyOf(path)
       const promise = key === undefined ? undefined : files.get(key)
       if (key !== undefined && promise !== undefined) return fileIntegrity(key, promise)
-      if (options.required) throw new MediaError('not-found', { detail: 'Nothing is promised about this file, and only files with a promise are here' })
+      if (options.mandatory) throw new MediaError('not-found', { detail: 'Nothing is promised about this file, and only files with a promise are here' })
       return undefined
     }
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { StoreFault } from '../../lib/cache/store.ts'
@@ -95,4 +96,16 @@ export async function bytesOf (body: Buffer | Readable): Promise<Buffer> {
 /** An HTTP date so many seconds from {@link NOON}. */
 export function date (seconds: number): string {
   return new Date(NOON + seconds * 1000).toUTCString()
+}
+
+/** The body that belongs to a path, of a size that the path decides: two in ten are large. */
+export function pieceOf (path: string): { size: number, chunks (): Generator<Buffer, void> } {
+  const hash = createHash('sha256').update(path).digest()
+  const size = hash.readUInt8(0) % 5 === 0 ? 600_000 + hash.readUInt32BE(1) % 2_000_000 : hash.readUInt32BE(1) % 60_000
+  return {
+    size,
+    * chunks () {
+      for (let at = 0; at < size; at += 40_000) yield Buffer.alloc(Math.min(40_000, size - at), hash.toString('hex') + String(at))
+    }
+  }
 }

@@ -76,7 +76,7 @@ t.test('a large body goes to the first client while it is kept, and is whole for
 t.test('promises about files hold for what is passed on, and for what is kept', async t => {
   const far = await dated(t)
   const digest = `sha256-${createHash('sha256').update('1 /good').digest('base64')}`
-  const served = await caching(t, far.url, { mount: { integrity: { files: { 'good': digest, 'bad': digest }, required: true } } })
+  const served = await caching(t, far.url, { mount: { integrity: { files: { 'good': digest, 'bad': digest }, mandatory: true } } })
   t.match(await ask(served, '/cdn/good'), { status: 200, text: '1 /good' })
   t.match(await ask(served, '/cdn/good'), { headers: { 'cache-status': /hit/ } })
   t.match(await ask(served, '/cdn/bad'), { status: 502, text: /upstream-content/ })

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, statSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
@@ -6,7 +7,7 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { BLOCK_BYTES } from '../../../lib/http-cache/blocks.ts'
 import { decodeRecord, encodeRecord } from '../../../lib/http-cache/disk-record.ts'
-import { bytesOf, cacheOver, date, NOON, type Answering } from '../../helpers/http-cache.ts'
+import { bytesOf, cacheOver, date, NOON, pieceOf, type Answering } from '../../helpers/http-cache.ts'
 import { eventually, openBelow } from '../../helpers/process.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -310,4 +311,44 @@ t.test('a range far behind what has arrived is asked for by itself', async t => 
   t.equal((await get('/a', { range: 'bytes=10-19' })).text.length, 10)
   t.same(requests.map(({ headers }) => headers.range), [undefined, 'bytes=40000000-40000001'])
   if (!Buffer.isBuffer(begun)) begun.destroy()
+})
+
+t.test('kill -9 in the midst of writing leaves what is whole, and no wrong byte', { timeout: 60_000 }, async t => {
+  const { directory } = await cacheOver(t, () => ({}), disk)
+  const written: string[] = []
+  for (let round = 0; round < 3; round++) {
+    const child = spawn(process.execPath, ['--import=./test/loader/ts.mjs', 'test/helpers/http-cache-child.ts', directory, String(round)], { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] })
+    let said = ''
+    child.stdout.on('data', (chunk: Buffer) => { said += chunk.toString() })
+    await eventually(() => said.split('\n').length > 12)
+    child.kill('SIGKILL')
+    await new Promise(resolve => child.once('exit', resolve))
+    for (let reader = 0; reader < 8; reader++) for (let n = 0; n < 40; n++) written.push(`/${round}-${reader}-${n}`)
+  }
+  const { cached, requests, faults } = await cacheOver(t, ({ path }) => ({ headers: { 'cache-control': 'max-age=1' }, body: Readable.from(pieceOf(path).chunks(), { objectMode: false }) }), { ...disk, diskBytes: 512 * MEBIBYTE, directory, now: Date.now })
+  for (const path of written) {
+    const { body } = await cached.send({ method: 'GET', path, headers: {} })
+    const bytes = await bytesOf(body)
+    if (!bytes.equals(Buffer.concat([...pieceOf(path).chunks()]))) t.fail(`${path} is wrong`)
+  }
+  t.ok(written.length - requests.length > 100, `${written.length - requests.length} of ${written.length} were kept`)
+  t.same(faults, [])
+})
+
+t.test('who looked on disk while the answer came from the origin gets that', async t => {
+  let answer: () => void = () => undefined
+  const { cached, requests } = await cacheOver(t, async () => {
+    await new Promise<void>(resolve => { answer = resolve })
+    return { headers: { 'cache-control': 'max-age=600' }, body: 'body' }
+  }, disk)
+  const first = cached.answer({ method: 'GET', path: '/a', headers: {} })
+  await eventually(() => requests.length === 1)
+  const late = Array.from({ length: 20 }, async () => {
+    const answered = cached.answer({ method: 'GET', path: '/a', headers: {} })
+    answer()
+    return (await answered).outcome
+  })
+  t.equal((await first).outcome, 'miss')
+  for (const outcome of await Promise.all(late)) t.not(outcome, 'miss')
+  t.equal(requests.length, 1)
 })

@@ -16,7 +16,7 @@ function sri (content: string | Buffer, algorithm = 'sha256'): string {
 }
 
 function options (files: Record<string, string>, rest: Partial<IntegrityOptions> = {}): IntegrityOptions {
-  return { files, required: false, ...rest }
+  return { files, mandatory: false, ...rest }
 }
 
 const film = Buffer.alloc(300_000, 'film ')
@@ -43,7 +43,7 @@ t.test('a path finds its promise however it is spelled', async t => {
 })
 
 t.test('where promises are required a file without one is not there', async t => {
-  const { check } = await integrityOf(options({ 'film.mp4': sri(film) }, { required: true }))
+  const { check } = await integrityOf(options({ 'film.mp4': sri(film) }, { mandatory: true }))
   t.ok(check('/film.mp4'))
   for (const path of ['/other.mp4', '/', '/__proto__', '/%zz']) t.throws(() => check(path), { code: 'not-found', statusCode: 404 }, path)
 })
