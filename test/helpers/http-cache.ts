@@ -38,9 +38,9 @@ export interface Cached {
   faults: StoreFault[]
   directory: string
   clock: { now: number, pass (seconds: number): void }
-  get (path: string, headers?: Fields, more?: Partial<UpstreamRequest>): Promise<Whole>
+  readonly get: (path: string, headers?: Fields, more?: Partial<UpstreamRequest>) => Promise<Whole>
   /** The same cache as after a restart. */
-  again (options?: Partial<HttpCacheOptions>): Promise<Cached>
+  readonly again: (options?: Partial<HttpCacheOptions>) => Promise<Cached>
 }
 
 const policy: CachePolicy = { scope: 'assets', heuristicSeconds: 86_400, staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 0, maxEntryBytes: 64 * 1024 * 1024 }
@@ -99,12 +99,12 @@ export function date (seconds: number): string {
 }
 
 /** The body that belongs to a path, of a size that the path decides: two in ten are large. */
-export function pieceOf (path: string): { size: number, chunks (): Generator<Buffer, void> } {
+export function pieceOf (path: string): { readonly size: number, readonly chunks: () => Generator<Buffer, void> } {
   const hash = createHash('sha256').update(path).digest()
   const size = hash.readUInt8(0) % 5 === 0 ? 600_000 + hash.readUInt32BE(1) % 2_000_000 : hash.readUInt32BE(1) % 60_000
   return {
     size,
-    * chunks () {
+    chunks: function * () {
       for (let at = 0; at < size; at += 40_000) yield Buffer.alloc(Math.min(40_000, size - at), hash.toString('hex') + String(at))
     }
   }

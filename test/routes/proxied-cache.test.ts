@@ -28,7 +28,7 @@ t.test('what may be kept is asked for once, and answers conditionals, ranges and
   const far = await dated(t)
   const served = await caching(t, far.url)
   t.match(await ask(served, '/cdn/x'), { status: 200, text: '1 /x', headers: { 'cache-status': /fwd=uri-miss.*stored/, via: '1.1 fastify-media' } })
-  t.match(await ask(served, '/cdn/x'), { status: 200, text: '1 /x', headers: { 'cache-status': /hit/, age: '0', 'content-length': '4', etag: '"1"', 'content-type': 'text/plain' } })
+  t.match(await ask(served, '/cdn/x'), { status: 200, text: '1 /x', headers: { 'cache-status': /hit/, age: /^\d+$/, 'content-length': '4', etag: '"1"', 'content-type': 'text/plain' } })
   t.match(await ask(served, '/cdn/x', { headers: { range: 'bytes=0-0' } }), { status: 206, text: '1', headers: { 'content-range': 'bytes 0-0/4' } })
   const unchanged = await ask(served, '/cdn/x', { headers: { 'if-none-match': '"1"' } })
   t.match(unchanged, { status: 304, headers: { etag: '"1"' } })

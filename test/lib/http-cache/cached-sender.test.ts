@@ -332,7 +332,7 @@ t.test('500 who ask for the same at once make one request', async t => {
   t.equal(requests.length, 1)
   const outcomes = new Map<string, number>()
   for (const { outcome } of answers) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-  t.same([...outcomes].toSorted(), [['collapsed', 499], ['miss', 1]])
+  t.same(Object.fromEntries(outcomes), { collapsed: 499, miss: 1 })
   t.ok(answers.every(({ representation }) => String(representation?.bytes) === 'answer 0'))
   t.match(answers[1]?.headers['cache-status'], 'fastify-media; fwd=uri-miss; fwd-status=200; ttl=60; stored; collapsed')
 })

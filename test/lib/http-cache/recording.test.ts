@@ -39,7 +39,7 @@ class Origin extends Readable {
 }
 
 interface Stage {
-  record (body: Readable, options?: Partial<RecordingOptions>): Omit<Recording, 'open'> & { open (range?: ByteRange): Readable, late (range?: ByteRange): Promise<Buffer>, givenUp: number }
+  readonly record: (body: Readable, options?: Partial<RecordingOptions>) => Omit<Recording, 'open'> & { open (range?: ByteRange): Readable, late (range?: ByteRange): Promise<Buffer>, givenUp: number }
   store: DiskStore
   disk: DiskTier
   faults: StoreFault[]
