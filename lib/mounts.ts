@@ -45,10 +45,12 @@ export interface ProxyParts<Request> {
   readonly hooks: UpstreamHooks<Request> | undefined
   readonly named: (name: string) => Sender | undefined
   /** How answers are changed, by the URL under which clients reach the root of this server. */
-  readonly rewriterFor: (publicBase: string | undefined) => ResponseRewriter
+  readonly rewriterFor: (publicBase: string | undefined, upstream?: string) => ResponseRewriter
   /** Whether bodies are changed too. */
   readonly changesText: boolean
 }
+
+type RewriterFor = (publicBase: string | undefined) => ResponseRewriter
 
 /** A mount behind which another server's API stands. */
 export interface GatewayPlaces<Request> extends GatewayParts<Request> {
@@ -120,7 +122,7 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
       proxyAt: prefix => proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] }),
       gatewayAt (prefix) {
         const { rewriterFor, ownsCors: ownCors, ...parts } = proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] })
-        return { ...parts, ownCors, connectionsOf: name => upstreams.connectionsOf(name), around: (sender, request) => rewritingSender(sender, rewriterFor(request.publicBase)) }
+        return { ...parts, ownCors, connectionsOf: name => upstreams.connectionsOf(name), around: (sender, request) => rewritingSender(sender, rewriterFor(request.publicBase, sender.name)) }
       },
       redirectAt: prefix => redirectParts(config, mount, { prefix, hooks: hooks[mount.prefix] })
     }),
@@ -134,7 +136,11 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
 
 function proxyParts<Request> ({ upstreams }: Readonly<Config>, mount: MountConfig, { prefix, senderOf, hooks }: { prefix: string, senderOf: SenderStack, hooks: UpstreamHooks<Request> | undefined }): ProxyParts<Request> {
   const { upstream = '', upstreamPath, rewrite, delivery } = mount
-  const { origins = [], host = 'origin' } = upstreams[upstream] ?? {}
+  const { host = 'origin' } = upstreams[upstream] ?? {}
+  const rewritersOf = (name: string): RewriterFor => publicRewriters({ ...rewrite, origins: (upstreams[name]?.origins ?? []).map(({ url }) => new URL(url.replace(/\/+$/, '') + upstreamPath)), mountPrefix: prefix })
+  const own = rewritersOf(upstream)
+  // Any of them may be the one that a hook names.
+  const rewriters = new Map(hooks?.resolve === undefined ? [] : Object.keys(upstreams).map(name => [name, name === upstream ? own : rewritersOf(name)]))
   return {
     prefix,
     upstream: senderOf(upstream) as Sender,
@@ -144,7 +150,7 @@ function proxyParts<Request> ({ upstreams }: Readonly<Config>, mount: MountConfi
     ownsCors: mount.cors !== undefined,
     hooks,
     named: senderOf,
-    rewriterFor: publicRewriters({ ...rewrite, origins: origins.map(({ url }) => new URL(url.replace(/\/+$/, '') + upstreamPath)), mountPrefix: prefix }),
+    rewriterFor: (publicBase, name = upstream) => (rewriters.get(name) ?? own)(publicBase),
     changesText: rewrite.urls || rewrite.replace.length > 0
   }
 }

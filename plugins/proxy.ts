@@ -36,8 +36,8 @@ export interface ProxyMount {
   readonly hooks?: ProxyHooks | undefined
   /** Senders that `hooks.resolve` may name. */
   readonly named?: ((name: string) => Sender | undefined) | undefined
-  /** How answers become the mount's, by the URL under which clients reach the root of this server. Without it they stay as they are. */
-  readonly rewriterFor?: ((publicBase: string | undefined) => ResponseRewriter) | undefined
+  /** How answers become the mount's, by the URL under which clients reach the root of this server, and by the upstream that answers: the mount's own where nothing is said. Without it they stay as they are. */
+  readonly rewriterFor?: ((publicBase: string | undefined, upstream?: string) => ResponseRewriter) | undefined
   /** Whether bodies are changed too. */
   readonly changesText?: boolean
 }
@@ -82,7 +82,7 @@ async function passThrough (this: FastifyReply, mount: ProxyMount): Promise<Fast
   request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
   this.cacheOutcome = 'proxy'
   const hit = fromMemory(request, mount)
-  if (hit !== undefined) return await this.deliverCurrent(() => sendAnswer(this, mount, hit))
+  if (hit !== undefined) return await this.deliverCurrent(() => sendAnswer(this, mount, asMounts(hit, mount.rewriterFor?.(request.publicBase))))
   const outgoing = outgoingRequest(request, mount)
   if (response.socket === null) await turnOf(response, socket)
   const left = new AbortController()
@@ -142,11 +142,18 @@ async function answered (reply: FastifyReply, mount: ProxyMount, outgoing: Outgo
     onInformation: (status, headers) => tellEarly(reply.raw, status, headers)
   }
   const sender = await senderOf(mount, request)
-  const answer = changesText && rewriterFor !== undefined
-    ? await rewritingSender(sender, rewriterFor(request.publicBase)).send(asked)
-    : isCached(sender) ? await sender.answer(asked) : await sender.send(asked)
+  const rewriter = rewriterFor?.(request.publicBase, sender.name)
+  const answer = changesText && rewriter !== undefined
+    ? await rewritingSender(sender, rewriter).send(asked)
+    : asMounts(isCached(sender) ? await sender.answer(asked) : await sender.send(asked), rewriter)
   if (hooks?.rewriteResponse === undefined) return answer
   return { ...answer, ...await hooks.rewriteResponse({ status: answer.status, headers: answer.headers }, request) }
+}
+
+/** An answer whose fields are the mount's. */
+function asMounts<Answer extends { readonly headers: Fields }> (answer: Answer, rewriter: ResponseRewriter | undefined): Answer {
+  const headers = rewriter?.fields(answer.headers) ?? answer.headers
+  return headers === answer.headers ? answer : { ...answer, headers }
 }
 
 async function senderOf ({ hooks, named, upstream }: ProxyMount, request: FastifyRequest): Promise<Sender> {
@@ -164,17 +171,19 @@ function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer
   const headers = fieldsFor(reply, mount, answer)
   reply.code(status).headers(headers)
   if ('representation' in answer && answer.representation !== undefined) return reply.deliver(answer.representation)
-  if (method === 'HEAD' || status === 204 || status === 304 || body === undefined) return reply.send()
+  if (method === 'HEAD' || status === 204 || status === 304 || body === undefined) {
+    if (body instanceof Readable) body.destroy()
+    return reply.send()
+  }
   // Of bytes without a type Fastify would say that they have one.
   if (Buffer.isBuffer(body) && headers['content-type'] === undefined && body.length > 0) return reply.header('content-length', String(body.length)).send(Readable.from([body], { objectMode: false }))
   return reply.send(body)
 }
 
 function fieldsFor (reply: FastifyReply, mount: ProxyMount, { status, headers, body }: CacheAnswer | UpstreamResponse): Fields {
-  const { vary, ownsCors = false, rewriterFor, changesText = false } = mount
-  const mapped = rewriterFor === undefined || changesText ? headers : rewriterFor(reply.request.publicBase).fields(headers)
-  const mayTrail = body instanceof Readable && mapped['content-length'] === undefined && status !== 204 && status !== 304 && reply.request.raw.method !== 'HEAD'
-  const fields = answerFields(mapped, { present: reply.getHeaders(), ownCors: ownsCors, mayTrail })
+  const { vary, ownsCors = false } = mount
+  const mayTrail = body instanceof Readable && headers['content-length'] === undefined && status !== 204 && status !== 304 && reply.request.raw.method !== 'HEAD'
+  const fields = answerFields(headers, { present: reply.getHeaders(), ownCors: ownsCors, mayTrail })
   if (vary !== undefined) fields.vary = addVary(fields.vary?.toString(), vary)
   return fields
 }

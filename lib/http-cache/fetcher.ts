@@ -37,8 +37,16 @@ export type Landing =
 /** Answers that count as failures of the origin (RFC 5861 §4). */
 export const failures = new Set([500, 502, 503, 504])
 
+/** Answers that say nothing of what is kept: they fail, or come too early, too late, too often. */
+const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 425 || status === 429
+
 /** Milliseconds for which it is remembered that the answers for a URL are not kept: nobody waits for another's meanwhile. */
 const UNKEPT_MS = 10_000
+/** The same, after an answer that passes. */
+const PASSING_MS = 1000
+
+/** Longer paths are not remembered: a client chooses how long they are. */
+const MAX_UNKEPT_CHARACTERS = 512
 
 /** Asks the origin for what is to be kept. */
 export class Fetcher {
@@ -105,8 +113,9 @@ export class Fetcher {
   }
 
   #own ({ request, spot, stale, reason }: Fetch, response: UpstreamResponse): Landing {
-    if (!spot.resource.isGone) this.#unkept.set(spot.resource.path, this.#now() + UNKEPT_MS)
-    if (stale !== undefined && response.status < 500) this.#keeper.drop(spot, stale)
+    const { isGone, path } = spot.resource
+    if (!isGone && path.length <= MAX_UNKEPT_CHARACTERS) this.#unkept.set(path, this.#now() + (isPassing(response.status) ? PASSING_MS : UNKEPT_MS))
+    if (stale !== undefined && !isPassing(response.status)) this.#keeper.drop(spot, stale)
     return { kind: 'own', answer: passed(ownAsAsked(request, response), { reason, status: response.status }) }
   }
 

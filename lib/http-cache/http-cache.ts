@@ -43,7 +43,7 @@ export interface HttpCacheOptions {
 }
 
 /** Paths of a scope of which it is remembered that their answers are not kept, in each of two generations. */
-const MAX_UNKEPT = 10_000
+const MAX_UNKEPT = 5000
 
 /** Milliseconds between two times that the disk is told what was used in memory: else its eviction takes what is asked for most. */
 const USES_MS = 1_800_000

@@ -48,12 +48,15 @@ export class Lookup {
     this.#fetcher = new Fetcher(parts.sender, parts.policy, { keeper: parts.keeper, now: parts.now, unkept: parts.scope.unkept })
   }
 
-  /** @throws as `CachedSender.answer` */
-  async answer (request: UpstreamRequest): Promise<CacheAnswer> {
+  /**
+   * @param isAlone whether it waits for nobody else's answer
+   * @throws as `CachedSender.answer`
+   */
+  async answer (request: UpstreamRequest, isAlone = (this.#parts.scope.unkept.get(request.path) ?? 0) > this.#parts.now()): Promise<CacheAnswer> {
     const { shelf } = this.#parts.scope
     const resource = shelf.hold(request.path)
     try {
-      return await this.#find(request, { shelf, resource })
+      return await this.#find(request, { shelf, resource }, isAlone)
     } finally {
       shelf.release(resource)
     }
@@ -64,28 +67,28 @@ export class Lookup {
     return passed(await this.#parts.sender.send(request), { reason })
   }
 
-  async #find (request: UpstreamRequest, spot: Spot): Promise<CacheAnswer> {
+  async #find (request: UpstreamRequest, spot: Spot, isAlone: boolean): Promise<CacheAnswer> {
     const { method, headers } = request
     const wishes = wishesOf(headers)
-    const stale = await this.#kept(request, spot)
+    const stale = await this.#kept(request, spot, isAlone)
     if (stale !== undefined && isUsable(stale, this.#parts.now(), wishes)) return await this.#use(request, stale)
     if (wishes.onlyIfCached) throw new MediaError('gateway-timeout', { detail: 'Nothing is kept that this can be answered with', headers: { 'cache-status': cacheStatus(undefined, { reason: 'uri-miss' }) } })
     const reason = stale !== undefined ? 'stale' : spot.resource.entries.size > 0 ? 'vary-miss' : 'uri-miss'
     if (method === 'HEAD') return await this.#head({ request, spot, stale, reason, isWanted: false })
     if (wishes.noStore) return await this.pass(request, 'request')
     if (stale === undefined && !isForWhole(headers.range)) return await this.pass(request, reason)
-    return await this.#fetch({ request, spot, stale, reason, isWanted: false })
+    return await this.#fetch({ request, spot, stale, reason, isWanted: false }, isAlone)
   }
 
   /** What is kept for a request, wherever it is. Of many who ask at once, one looks on disk. */
-  async #kept ({ path, headers }: UpstreamRequest, spot: Spot): Promise<Entry | undefined> {
-    const { keeper, policy, now, scope: { lookups, unkept } } = this.#parts
+  async #kept ({ headers }: UpstreamRequest, spot: Spot, isAlone: boolean): Promise<Entry | undefined> {
+    const { keeper, policy, scope: { lookups } } = this.#parts
     const { resource } = spot
     const field: FieldOf = name => headers[name]
     const selection = resource.selectionOf(field)
     const entry = resource.entries.get(selection)
     const { disk } = keeper
-    if (entry !== undefined || disk === undefined || (unkept.get(path) ?? 0) > now()) return entry
+    if (entry !== undefined || disk === undefined || isAlone) return entry
     await lookups.run(`${resource.serial} ${selection}`, async () => {
       const found = await disk.find(spot, field, policy)
       if (found !== undefined && !resource.entries.has(found.selection)) keeper.raise(spot, found)
@@ -104,8 +107,8 @@ export class Lookup {
   }
 
   /** One request to the origin for all who ask for the same, unless the answer turns out to be for one alone. */
-  async #fetch (fetch: Fetch): Promise<CacheAnswer> {
-    const { scope: { flights, unkept }, now } = this.#parts
+  async #fetch (fetch: Fetch, isAlone: boolean): Promise<CacheAnswer> {
+    const { scope: { flights }, now } = this.#parts
     const { request, stale } = fetch
     let isLeader = false
     const work = async (signal?: AbortSignal): Promise<Landing> => {
@@ -116,7 +119,6 @@ export class Lookup {
     }
     let landing: Landing
     try {
-      const isAlone = (unkept.get(request.path) ?? 0) > now()
       landing = isAlone ? await work(request.signal) : await flights.run(flightOf(fetch), work, request.signal)
     } catch (error) {
       if (!mayMakeUpFor(error, stale, now())) throw error
@@ -129,8 +131,8 @@ export class Lookup {
     const { request, spot: { resource }, stale, reason } = fetch
     if (landing.kind === 'own' && isLeader) return landing.answer
     if (landing.kind === 'failed' && stale !== undefined) return await this.#makeUp(request, stale, { reason, isCollapsed: !isLeader, status: landing.status })
-    // Those who waited for what is not for them ask as if they came only now.
-    if (landing.kind !== 'kept') return await this.answer(request)
+    // Those who waited for what is not for them ask for themselves, all at once.
+    if (landing.kind !== 'kept') return await this.answer(request, !resource.isGone)
     const { entry, status, outcome, own } = landing
     const isMeant = !resource.isGone && resource.selectionOf(name => request.headers[name]) === entry.selection
     if (!isLeader && !isMeant) return await this.answer(request)

@@ -35,7 +35,7 @@ export interface UpstreamHooks<Request> {
   resolve? (request: Request): Promise<string | Sender | undefined> | string | Sender | undefined
   /** Changes what is asked. It comes last: what it returns is sent. */
   rewriteRequest? (outgoing: OutgoingRequest, request: Request): Promise<OutgoingRequest> | OutgoingRequest
-  /** Changes the head of an answer before anything else does. */
+  /** Changes the head of an answer, after the mount's own rewriting and before fields of this server are added. */
   rewriteResponse? (head: IncomingHead, request: Request): Promise<IncomingHead> | IncomingHead
   /** Told of every failure before the head was there; an answer that it gives is sent instead of the problem. */
   onUpstreamError? (error: MediaError, request: Request): Promise<SubstituteAnswer | undefined> | SubstituteAnswer | undefined

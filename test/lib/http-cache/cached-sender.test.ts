@@ -340,19 +340,24 @@ t.test('500 who ask for the same at once make one request', async t => {
 t.test('those who waited for what is not for all ask for themselves, side by side', async t => {
   let open = 0
   let most = 0
+  let answers = 0
   const { get, requests } = await cacheOver(t, async (_request, count) => {
     most = Math.max(most, ++open)
     await new Promise(resolve => setTimeout(resolve, count === 0 ? 50 : 20))
     open--
-    return { headers: { 'cache-control': 'private' }, body: `answer ${count}` }
+    return { headers: { 'cache-control': 'private' }, body: `answer ${answers++}` }
   })
-  const answers = await Promise.all(Array.from({ length: 40 }, async () => await get('/a')))
-  t.equal(requests.length, 40)
-  t.equal(new Set(answers.map(({ text }) => text)).size, 40, 'nobody gets what is another\'s')
-  t.equal(most, 39)
+  for (const path of ['/a', `/${'long'.repeat(1000)}`]) {
+    most = 0
+    requests.length = 0
+    const given = await Promise.all(Array.from({ length: 40 }, async () => await get(path)))
+    t.equal(requests.length, 40)
+    t.equal(new Set(given.map(({ text }) => text)).size, 40, 'nobody gets what is another\'s')
+    t.equal(most, 39)
+  }
+  requests.length = 0
   await Promise.all(Array.from({ length: 10 }, async () => await get('/a')))
-  t.equal(most, 39, 'and for a while nobody waits for another')
-  t.equal(requests.length, 50)
+  t.equal(requests.length, 10, 'and for a while nobody waits for another')
 })
 
 t.test('those who waited for what varies get what is meant for them', async t => {
@@ -498,4 +503,43 @@ t.test('what was on its way when something changed is not kept', async t => {
   t.equal((await early).text, 'answer 0', 'who asked first gets it')
   t.not((await waits).text, 'answer 0', 'nobody else')
   t.match(await get('/a'), { cache: /^hit/, text: 'answer 2' })
+})
+
+t.test('an answer that passes is not the end of what is kept; any other is', async t => {
+  for (const [status, isKept] of [[408, true], [429, true], [500, true], [503, true], [401, false], [404, false], [200, false]] as const) {
+    const { get, clock } = await cacheOver(t, (_request, count) => {
+      if (count === 0) return { headers: { 'cache-control': 'max-age=60, stale-if-error=1000' }, body: 'kept' }
+      if (count === 1) return { status, headers: { 'cache-control': 'no-store' }, body: 'other' }
+      throw new MediaError('upstream-reset')
+    })
+    await get('/a')
+    clock.pass(61)
+    await get('/a')
+    clock.pass(11)
+    if (isKept) t.match(await get('/a'), { text: 'kept' }, String(status))
+    else await t.rejects(get('/a'), { code: 'upstream-reset' }, String(status))
+  }
+})
+
+t.test('what is not kept is remembered for a while, and for a moment where it only passed', async t => {
+  for (const [status, seconds] of [[200, 10], [503, 1]] as const) {
+    let open = 0
+    let most = 0
+    const { get, clock } = await cacheOver(t, async () => {
+      most = Math.max(most, ++open)
+      await new Promise(resolve => setTimeout(resolve, 10))
+      open--
+      return { status }
+    })
+    await get(`/${'a'.repeat(600)}`)
+    await get('/a')
+    const crowd = async (): Promise<number> => {
+      most = 0
+      await Promise.all(Array.from({ length: 5 }, async () => await get('/a')))
+      return most
+    }
+    t.equal(await crowd(), 5, 'nobody waits')
+    clock.pass(seconds)
+    t.equal(await crowd(), 4, 'then four wait for the one who tries')
+  }
 })

@@ -155,3 +155,12 @@ t.test('uses are told to the disk, so that what is asked for most does not go fi
   await cache.close()
   t.match(await (await again()).get('/a'), { text: '/a', cache: /^hit/ })
 })
+
+t.test('without memory everything is on disk', async t => {
+  const { get, cache, requests } = await cacheOver(t, ({ path }) => ({ headers: { 'cache-control': 'max-age=600' }, body: path.padEnd(50_000) }), { ...disk, memoryBytes: 0 })
+  for (let n = 0; n < 3; n++) {
+    for (const path of ['/a', '/b']) t.equal((await get(path)).text.trim(), path)
+    await eventually(() => cache.memoryBytes === 0)
+  }
+  t.equal(requests.length, 2)
+})
