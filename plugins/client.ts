@@ -66,6 +66,7 @@ export default fp(async function client (app, options: ClientOptions) {
 
   app.decorateRequest('publicBase', {
     getter (this: FastifyRequest) {
+      if (isDirect) return publicUrl
       const { forwarded, scheme, host, prefix } = this.client
       return forwarded ? `${scheme}://${host}${prefix}` : publicUrl
     }

@@ -1,8 +1,9 @@
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
-import { addForwarding } from '../lib/http/forwarding.ts'
+import { addForwarding, forwardingFields, isClaim } from '../lib/http/forwarding.ts'
 import { plainAddress } from '../lib/http/ip-address.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { addVary } from '../lib/http/vary.ts'
@@ -15,6 +16,7 @@ import { rewritingSender } from '../lib/upstream/rewrite/rewriting-sender.ts'
 import type { ResponseRewriter } from '../lib/upstream/rewrite/response-rewriter.ts'
 import { answerFields, askedHost, requestFields } from '../lib/upstream/passed-fields.ts'
 import type { OriginState } from '../lib/upstream/origins.ts'
+import type { Upstream } from '../lib/upstream/upstream.ts'
 import { targetPath } from '../lib/upstream/target.ts'
 
 /** Hooks of an app, with Fastify's own request. */
@@ -65,7 +67,7 @@ declare module 'fastify' {
      *
      * @throws {MediaError} `bad-path`, `not-found`, and the codes that begin with `upstream-`
      */
-    proxy (mount: ProxyMount): Promise<FastifyReply>
+    proxy (mount: ProxyMount): FastifyReply | Promise<FastifyReply>
   }
 }
 
@@ -73,37 +75,79 @@ declare module 'fastify' {
 export default fp(async function proxy (app, { control = null }: { control?: UpstreamControl | null }) {
   if (!app.hasDecorator('upstreams')) app.decorate('upstreams', control)
   if (app.hasReplyDecorator('proxy')) return
-  app.decorateReply('proxy', passThrough)
+  app.decorateReply('proxy', proxyTo)
 }, { fastify: '5.x', name: 'fastify-media-proxy', dependencies: ['fastify-media-client', 'fastify-media-conditional', 'fastify-media-static'] })
 
-async function passThrough (this: FastifyReply, mount: ProxyMount): Promise<FastifyReply> {
-  const { request, raw: response } = this
-  const { socket } = request.raw
+function proxyTo (this: FastifyReply, mount: ProxyMount): FastifyReply | Promise<FastifyReply> {
+  const { request } = this
   request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
   this.cacheOutcome = 'proxy'
   const hit = fromMemory(request, mount)
-  if (hit !== undefined) return await this.deliverCurrent(() => sendAnswer(this, mount, asMounts(hit, mount.rewriterFor?.(request.publicBase))))
+  return hit === undefined ? passThrough(this, mount) : this.deliverCurrent(() => sendAnswer(this, mount, asMounts(hit, mount.rewriterFor?.(request.publicBase))))
+}
+
+async function passThrough (reply: FastifyReply, mount: ProxyMount): Promise<FastifyReply> {
+  const { request, raw: response } = reply
+  const { socket } = request.raw
   const outgoing = outgoingRequest(request, mount)
   if (response.socket === null) await turnOf(response, socket)
-  const left = new AbortController()
-  const leave = (): void => left.abort(new ClientLeft())
-  if (socket.destroyed || response.destroyed) return this.code(499).send()
+  if (socket.destroyed || response.destroyed) return reply.code(499).send()
+  try {
+    const direct = directly(mount)
+    if (direct !== undefined) return await sendAnswer(reply, mount, asMounts(await answeredBy(direct, reply, outgoing), mount.rewriterFor?.(request.publicBase)))
+    return await reply.deliverCurrent(async () => await sendAnswer(reply, mount, await answered(reply, mount, outgoing)))
+  } catch (error) {
+    if (error instanceof ClientLeft) return reply.code(499).send()
+    return await sendFailure(reply, mount, error)
+  }
+}
+
+/** An upstream with nothing between it and the client that would have to know more than bytes. */
+function directly ({ upstream, hooks, changesText = false }: ProxyMount): Upstream | undefined {
+  return hooks === undefined && !changesText && isDirect(upstream) ? upstream : undefined
+}
+
+function isDirect (sender: Sender): sender is Upstream {
+  return 'begin' in sender
+}
+
+async function answeredBy (upstream: Upstream, { raw: response }: FastifyReply, outgoing: OutgoingRequest): Promise<UpstreamResponse> {
+  const exchange = upstream.begin({ ...outgoing, onInformation: (status, headers) => tellEarly(response, status, headers) })
+  const leave = (): void => exchange.cancel(new ClientLeft())
   response.once('close', leave)
   try {
-    return await this.deliverCurrent(async () => await sendAnswer(this, mount, await answered(this, mount, outgoing, left.signal)))
-  } catch (error) {
-    if (error instanceof ClientLeft) return this.code(499).send()
-    return await sendFailure(this, mount, error)
+    return await exchange.response
   } finally {
     response.off('close', leave)
   }
 }
 
 /** What is kept and fresh, without building a request for the origin. */
-function fromMemory (request: FastifyRequest, { upstream, hooks, changesText = false, prefix, upstreamPath = '/' }: ProxyMount): CacheAnswer | undefined {
+function fromMemory (request: FastifyRequest, mount: ProxyMount): CacheAnswer | undefined {
+  const { upstream, hooks, changesText = false, prefix, upstreamPath = '/' } = mount
   if (hooks !== undefined || changesText || !isCached(upstream)) return undefined
   const { method = 'GET', url = '/', headers } = request.raw
-  return upstream.peek({ method, path: targetPath(url, { prefix, replacement: upstreamPath }), field: name => headers[name] })
+  const own = ownFields(request, mount)
+  // As it would be sent.
+  const field = (name: string): string | string[] | undefined => isClaim(name) ? own[name] : name === 'host' ? hostFor(request, mount) : headers[name]
+  return upstream.peek({ method, path: targetPath(url, { prefix, replacement: upstreamPath }), field })
+}
+
+/** Who asked, by connection: mostly the same for all that it asks. */
+const asking = new WeakMap<Socket, { host: string | undefined, prefix: string, own: Fields }>()
+
+function ownFields (request: FastifyRequest, { prefix }: ProxyMount): Readonly<Fields> {
+  const { socket, url = '/', headers, httpVersionMajor } = request.raw
+  const isSteady = httpVersionMajor === 1 && url.startsWith('/') && !request.isFromTrustedProxy
+  const known = isSteady ? asking.get(socket) : undefined
+  if (known !== undefined && known.host === headers.host && known.prefix === prefix) return known.own
+  const own = forwardingFields({ peer: plainAddress(socket.remoteAddress ?? ''), client: request.client, prefix }, request.isFromTrustedProxy ? headers : {})
+  if (isSteady) asking.set(socket, { host: headers.host, prefix, own })
+  return own
+}
+
+function hostFor ({ raw: { url = '/', headers } }: FastifyRequest, { host }: ProxyMount): string | undefined {
+  return host === 'client' ? askedHost(url, headers) : undefined
 }
 
 /** A sender that keeps answers. */
@@ -119,21 +163,26 @@ class ClientLeft extends Error {
 }
 
 function outgoingRequest (request: FastifyRequest, mount: ProxyMount): OutgoingRequest {
-  const { method = 'GET', url = '/', headers: asked, httpVersion, socket } = request.raw
+  const { method = 'GET', url = '/', headers: asked, httpVersion } = request.raw
   const path = targetPath(url, { prefix: mount.prefix, replacement: mount.upstreamPath ?? '/' })
-  const headers = addForwarding(requestFields(asked, false), {
-    peer: plainAddress(socket.remoteAddress ?? ''),
-    client: request.client,
-    httpVersion,
-    prefix: mount.prefix,
-    isTrusted: request.isFromTrustedProxy
-  })
-  const host = mount.host === 'client' ? askedHost(url, asked) : undefined
+  const headers = addForwarding(requestFields(asked, false), ownFields(request, mount), httpVersion)
+  const host = hostFor(request, mount)
   if (host !== undefined) headers.host = host
   return { method, path, headers }
 }
 
-async function answered (reply: FastifyReply, mount: ProxyMount, outgoing: OutgoingRequest, signal: AbortSignal): Promise<CacheAnswer | UpstreamResponse> {
+async function answered (reply: FastifyReply, mount: ProxyMount, outgoing: OutgoingRequest): Promise<CacheAnswer | UpstreamResponse> {
+  const left = new AbortController()
+  const leave = (): void => left.abort(new ClientLeft())
+  reply.raw.once('close', leave)
+  try {
+    return await ask(reply, mount, { outgoing, signal: left.signal })
+  } finally {
+    reply.raw.off('close', leave)
+  }
+}
+
+async function ask (reply: FastifyReply, mount: ProxyMount, { outgoing, signal }: { outgoing: OutgoingRequest, signal: AbortSignal }): Promise<CacheAnswer | UpstreamResponse> {
   const { hooks, rewriterFor, changesText = false } = mount
   const { request } = reply
   const asked: UpstreamRequest = {
@@ -168,7 +217,7 @@ function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer
   const { method } = reply.request.raw
   const { status, body } = answer
   if ('outcome' in answer) reply.cacheOutcome = answer.outcome
-  const headers = fieldsFor(reply, mount, answer)
+  const headers = 'outcome' in answer && answer.outcome === 'hit' ? fieldsOfHit(reply, mount, answer) : fieldsFor(reply, mount, answer)
   reply.code(status).headers(headers)
   if ('representation' in answer && answer.representation !== undefined) return reply.deliver(answer.representation)
   if (method === 'HEAD' || status === 204 || status === 304 || body === undefined) {
@@ -178,6 +227,16 @@ function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer
   // Of bytes without a type Fastify would say that they have one.
   if (Buffer.isBuffer(body) && headers['content-type'] === undefined && body.length > 0) return reply.header('content-length', String(body.length)).send(Readable.from([body], { objectMode: false }))
   return reply.send(body)
+}
+
+/** A hit is the same answer for a second: so are its fields, where no hook has said what it varies by. */
+const finished = new WeakMap<object, Fields>()
+
+function fieldsOfHit (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer): Fields {
+  if (reply.hasHeader('vary')) return fieldsFor(reply, mount, answer)
+  let fields = finished.get(answer)
+  if (fields === undefined) finished.set(answer, fields = fieldsFor(reply, mount, answer))
+  return fields
 }
 
 function fieldsFor (reply: FastifyReply, mount: ProxyMount, { status, headers, body }: CacheAnswer | UpstreamResponse): Fields {

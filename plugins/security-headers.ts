@@ -27,23 +27,20 @@ export default fp(async function securityHeaders (app, options: SecurityHeadersO
     'x-content-type-options': 'nosniff',
     'cross-origin-resource-policy': options.resourcePolicy ?? 'cross-origin'
   }
+  const fields = Object.entries(headers)
   const needsSandbox = sandboxTest(options.sandbox ?? 'svg')
 
   const { passes = 'none' } = options
   if (passes === 'all') return
 
   app.addHook('onSend', function setSecurityHeaders (_request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void) {
-    if (passes === 'own') reply.headers(missing(reply, headers))
-    else reply.headers(headers)
+    if (passes === 'none') reply.headers(headers)
+    else for (const [name, value] of fields) if (!reply.hasHeader(name)) reply.header(name, value)
     const type = reply.representation?.type ?? reply.getHeader('content-type')
     if (typeof type === 'string' && needsSandbox(type) && !reply.hasHeader('content-security-policy')) reply.header('content-security-policy', SANDBOX)
     done(null, payload)
   })
 }, { fastify: '5.x', name: 'fastify-media-security-headers' })
-
-function missing (reply: FastifyReply, headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !reply.hasHeader(name)))
-}
 
 function sandboxTest (sandbox: 'svg' | 'active' | 'none'): (type: string) => boolean {
   if (sandbox === 'none') return () => false

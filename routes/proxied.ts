@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ProxyMount } from '../plugins/proxy.ts'
-import { readOnlyRoutes, refusePattern } from './read-only.ts'
+import { awaited, readOnlyRoutes, refusePattern } from './read-only.ts'
 
 /** How a mount is made once its whole prefix is known. */
 export type ProxyMountAt = (prefix: string) => ProxyMount
@@ -9,5 +9,5 @@ export type ProxyMountAt = (prefix: string) => ProxyMount
 export default async function proxied (scope: FastifyInstance, options: { proxyAt: ProxyMountAt }): Promise<void> {
   const mount = options.proxyAt(scope.prefix)
   refusePattern(mount.prefix)
-  readOnlyRoutes(scope, async function proxyFile (_request: FastifyRequest, reply: FastifyReply) { return await reply.proxy(mount) })
+  readOnlyRoutes(scope, function proxyFile (_request: FastifyRequest, reply: FastifyReply) { return awaited(reply.proxy(mount)) })
 }

@@ -4,6 +4,7 @@ import type { ByteRange } from '../http/range.ts'
 import { RepresentationChanged, type Body } from '../representation.ts'
 import type { Fields } from '../upstream/message.ts'
 import type { KeptBody } from './entry.ts'
+import { AHEAD_BYTES, Pace } from './recording-pace.ts'
 import { RecordingReader, type ReaderSource } from './recording-reader.ts'
 import type { Spool } from './spool.ts'
 import { Tape } from './tape.ts'
@@ -26,18 +27,6 @@ export interface RecordingOptions {
   readonly onGivenUp: () => void
 }
 
-/** Bytes that are fetched ahead of the fastest reader, and that wait for the disk, or for the slowest one. */
-const AHEAD_BYTES = 1024 * 1024
-
-/** Up to this many bytes are still fetched when the last reader has left. Clients that leave early push against it. */
-const REMAINDER_BYTES = 1024 * 1024
-
-/** Milliseconds until a body that nobody reads, or begins to read, is given up. */
-const UNREAD_MS = 2000
-
-/** Milliseconds for which one reader may hold up others where nothing is kept. */
-const STALL_MS = 5000
-
 /**
  * A body that goes to its readers while it is kept: small ones in memory, others on disk. The
  * fastest reader sets the pace, all others read what is there already. Where it cannot be kept
@@ -56,15 +45,15 @@ export class Recording implements KeptBody, ReaderSource {
   #isOver = false
   #kept: KeptBody | undefined
   #wake: () => void = () => undefined
-  #unread: NodeJS.Timeout | undefined
-  #stall: NodeJS.Timeout | undefined
+  readonly #pace: Pace
 
   constructor (options: RecordingOptions) {
     this.#options = options
     this.size = options.length
     this.trailers = options.trailers
+    this.#pace = new Pace({ tape: this.#tape, readers: this.#readers, size: options.length, isWanted: options.isWanted, giveUp: () => this.abort(new RepresentationChanged('A body that nobody read')) })
     this.done = this.#record()
-    this.#watch()
+    this.#pace.watch()
   }
 
   /**
@@ -76,7 +65,7 @@ export class Recording implements KeptBody, ReaderSource {
     if (this.#isOver) return this.#openKept(range)
     const reader = new RecordingReader(this, { start: range?.start ?? 0, end: range === undefined ? this.size ?? Infinity : range.end + 1 })
     this.#readers.add(reader)
-    this.#watch()
+    this.#pace.watch()
     this.#wake()
     return reader
   }
@@ -123,7 +112,7 @@ export class Recording implements KeptBody, ReaderSource {
 
   leave (reader: RecordingReader): void {
     this.#readers.delete(reader)
-    this.#watch()
+    this.#pace.watch()
     this.#wake()
     this.#tidy()
   }
@@ -156,7 +145,7 @@ export class Recording implements KeptBody, ReaderSource {
       return undefined
     } finally {
       this.#isOver = true
-      this.#watch()
+      this.#pace.end()
       this.#tidy()
     }
   }
@@ -174,46 +163,18 @@ export class Recording implements KeptBody, ReaderSource {
     const spool = await this.#options.openSpool()
     if (spool === undefined) this.#stopKeeping()
     else this.#tape.spoolTo(spool)
-    this.#watch()
+    this.#pace.watch()
   }
 
   #stopKeeping (): void {
     this.#tape.stopKeeping()
+    this.#pace.watch()
     this.#options.onGivenUp()
   }
 
   #mayTakeMore (): boolean {
     if (this.#error !== undefined) throw this.#error
-    const { mode, end, written } = this.#tape
-    if (mode === 'memory') return true
-    const positions = [...this.#readers].map(({ position }) => position)
-    if (positions.length === 0 ? !this.#isFetchedUnread() : end - Math.max(...positions) > AHEAD_BYTES) return false
-    if (mode === 'disk') return end - written < AHEAD_BYTES
-    const slowest = Math.max(written, Math.min(...positions))
-    this.#tape.release(slowest)
-    const isRoomy = end - slowest < AHEAD_BYTES
-    if (!isRoomy && positions.length > 1) this.#stall ??= setTimeout(() => this.#cutSlowest(), STALL_MS).unref()
-    return isRoomy
-  }
-
-  /** One reader that takes nothing must not end the bodies of the others. */
-  #cutSlowest (): void {
-    this.#stall = undefined
-    const slowest = Math.min(...[...this.#readers].map(({ position }) => position))
-    if (this.#readers.size < 2 || this.#tape.end - slowest < AHEAD_BYTES) return
-    for (const reader of this.#readers) if (reader.position === slowest) reader.destroy(new Error('This reader held up the others'))
-  }
-
-  #isFetchedUnread (): boolean {
-    const { mode, end } = this.#tape
-    return mode === 'memory' || (this.#options.isWanted && mode === 'disk') || (this.size !== undefined && this.size - end <= REMAINDER_BYTES)
-  }
-
-  /** Gives up what nobody reads, after a while: its first reader may be on the way. */
-  #watch (): void {
-    clearTimeout(this.#unread)
-    if (this.#readers.size > 0 || this.#isOver || this.#isFetchedUnread()) return
-    this.#unread = setTimeout(() => this.abort(new RepresentationChanged('A body that nobody read')), UNREAD_MS).unref()
+    return this.#pace.mayTakeMore()
   }
 
   #feedWaiting (): void {
@@ -228,8 +189,6 @@ export class Recording implements KeptBody, ReaderSource {
 
   /** What was written can be read until the last reader has gone. */
   #tidy (): void {
-    if (!this.#isOver || this.#readers.size > 0) return
-    clearTimeout(this.#stall)
-    void this.#tape.close()
+    if (this.#isOver && this.#readers.size === 0) void this.#tape.close()
   }
 }

@@ -9,35 +9,48 @@ export interface Forwarding {
   readonly peer: string
   /** The client as trusted proxies tell it. */
   readonly client: ClientView
-  /** The HTTP version of the request: `1.1`. */
-  readonly httpVersion: string
   /** The path that is taken off, without a trailing slash. */
   readonly prefix: string
-  /** Whether the peer is a trusted proxy: then what it says of its own peers stands. */
-  readonly isTrusted: boolean
 }
 
 type Fields = Record<string, string | string[]>
 
 /** Fields by which others tell who asked, and clients pretend: what no trusted proxy said is dropped. */
 const claimed = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-server', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'forwarded'] as const
+const claims: ReadonlySet<string> = new Set(claimed)
+
+/** Whether a field tells who asked: what a client says of it never goes on as it is. */
+export function isClaim (name: string): boolean {
+  return claims.has(name)
+}
 
 /**
- * Puts into request fields who asked, and by which way: `Via`, `Forwarded` (RFC 7239) and
- * `X-Forwarded-*`, appended to what a trusted proxy said, in place of what anybody else did.
+ * The fields by which this server tells who asked: `Forwarded` (RFC 7239) and `X-Forwarded-*`.
+ *
+ * @param before what a trusted proxy said of its own peers, to which this is appended; nothing of anybody else
+ */
+export function forwardingFields ({ peer, client, prefix }: Forwarding, before: Readonly<Record<string, string | string[] | undefined>> = {}): Fields {
+  const fields: Fields = {
+    'x-forwarded-for': appended(text(before['x-forwarded-for']), peer),
+    'x-forwarded-proto': client.scheme,
+    'x-forwarded-host': client.host,
+    forwarded: appended(text(before.forwarded), `for=${nodeOf(peer)};host=${quoted(client.host)};proto=${client.scheme}`)
+  }
+  if (client.prefix !== '' || prefix !== '') fields['x-forwarded-prefix'] = client.prefix + prefix
+  return fields
+}
+
+/**
+ * Puts into request fields who asked, and `Via`, in place of what anybody said.
  *
  * @param fields end-to-end fields of the request, by lower-case name: they are changed
+ * @param own as {@link forwardingFields} gives them
+ * @param httpVersion that of the request: `1.1`
  */
-export function addForwarding (fields: Fields, { peer, client, httpVersion, prefix, isTrusted }: Forwarding): Fields {
-  const before = isTrusted ? text(fields['x-forwarded-for']) : undefined
-  const hops = isTrusted ? text(fields.forwarded) : undefined
+export function addForwarding (fields: Fields, own: Readonly<Fields>, httpVersion: string): Fields {
   const via = text(fields.via)
-  for (const name of claimed) if (name in fields) delete fields[name]
-  fields['x-forwarded-for'] = appended(before, peer)
-  fields['x-forwarded-proto'] = client.scheme
-  fields['x-forwarded-host'] = client.host
-  if (client.prefix !== '' || prefix !== '') fields['x-forwarded-prefix'] = client.prefix + prefix
-  fields.forwarded = appended(hops, `for=${nodeOf(peer)};host=${quoted(client.host)};proto=${client.scheme}`)
+  for (const name of claimed) if (fields[name] !== undefined) delete fields[name]
+  Object.assign(fields, own)
   fields.via = appended(via, `${httpVersion} ${PSEUDONYM}`)
   return fields
 }

@@ -61,6 +61,11 @@ export class Upstream implements Sender {
     return await answerOf(this.#send, request)
   }
 
+  /** As `send`, for who cancels the exchange himself: an abort signal costs more than all the rest. */
+  begin (request: Omit<UpstreamRequest, 'signal'>): Exchange {
+    return this.#send(request)
+  }
+
   /** Lets what is under way come to its end, and then ends every connection. */
   async retire (): Promise<void> {
     await Promise.all(this.#pools.map(async pool => await pool.close()))

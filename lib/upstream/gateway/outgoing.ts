@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import { addForwarding } from '../../http/forwarding.ts'
+import { addForwarding, forwardingFields } from '../../http/forwarding.ts'
 import { plainAddress } from '../../http/ip-address.ts'
 import type { ClientView } from '../../http/forwarded.ts'
 import { targetPath } from '../target.ts'
@@ -29,7 +29,7 @@ export function outgoingRequest (request: IncomingMessage, { prefix, upstreamPat
   const { method = 'GET', url = '/', headers, httpVersion, socket, trailers } = request
   const path = targetPath(url, { prefix, replacement: upstreamPath })
   const body = bodyOf(request, made)
-  const fields = addForwarding(requestFields(headers, body !== undefined), { peer: plainAddress(socket.remoteAddress ?? ''), client, httpVersion, prefix, isTrusted })
+  const fields = addForwarding(requestFields(headers, body !== undefined), forwardingFields({ peer: plainAddress(socket.remoteAddress ?? ''), client, prefix }, isTrusted ? headers : {}), httpVersion)
   if (Buffer.isBuffer(body)) fields['content-length'] = String(body.length)
   const asked = host === 'client' ? askedHost(url, headers) : undefined
   if (asked !== undefined) fields.host = asked

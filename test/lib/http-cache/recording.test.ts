@@ -185,6 +185,14 @@ t.test('what is wanted for itself is fetched without readers', async t => {
   t.equal((await record(origin, { length: origin.bytes.length, isWanted: true }).done)?.size, origin.bytes.length)
 })
 
+t.test('what is wanted for keeping alone, and cannot be kept, is given up', async t => {
+  const { record } = await stage(t)
+  const origin = new Origin(12 * MEBIBYTE)
+  t.equal(await record(origin, { maxBytes: 3 * MEBIBYTE, isWanted: true }).done, undefined)
+  t.ok(origin.destroyed)
+  t.ok(origin.given < 8 * MEBIBYTE)
+})
+
 t.test('when the last reader leaves, a small remainder is still fetched, a large one is not', async t => {
   const { record } = await stage(t)
   for (const [left, isKept] of [[MEBIBYTE / 2, true], [20 * MEBIBYTE, false]] as const) {
