@@ -82,8 +82,13 @@ function proxyTo (this: FastifyReply, mount: ProxyMount): FastifyReply | Promise
   const { request } = this
   request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
   this.cacheOutcome = 'proxy'
-  const hit = fromMemory(request, mount)
-  return hit === undefined ? passThrough(this, mount) : this.deliverCurrent(() => sendAnswer(this, mount, asMounts(hit, mount.rewriterFor?.(request.publicBase))))
+  return isCached(mount.upstream) ? this.deliverCurrent(() => sendKept(this, mount)) : passThrough(this, mount)
+}
+
+/** What is kept may turn out to be gone: it is looked for anew then. */
+function sendKept (reply: FastifyReply, mount: ProxyMount): FastifyReply | Promise<FastifyReply> {
+  const hit = fromMemory(reply.request, mount)
+  return hit === undefined ? passThrough(reply, mount) : sendAnswer(reply, mount, asMounts(hit, mount.rewriterFor?.(reply.request.publicBase)))
 }
 
 async function passThrough (reply: FastifyReply, mount: ProxyMount): Promise<FastifyReply> {
@@ -95,7 +100,7 @@ async function passThrough (reply: FastifyReply, mount: ProxyMount): Promise<Fas
   try {
     const direct = directly(mount)
     if (direct !== undefined) return await sendAnswer(reply, mount, asMounts(await answeredBy(direct, reply, outgoing), mount.rewriterFor?.(request.publicBase)))
-    return await reply.deliverCurrent(async () => await sendAnswer(reply, mount, await answered(reply, mount, outgoing)))
+    return await sendAnswer(reply, mount, await answered(reply, mount, outgoing))
   } catch (error) {
     if (error instanceof ClientLeft) return reply.code(499).send()
     return await sendFailure(reply, mount, error)
