@@ -7,11 +7,27 @@ t.test('printed routes read as the hook order', async t => {
   const served = await serveMedia(t, oneMount(root, { prefix: '/files', listing: true, cors: { origins: ['*'] } }, {}, { log: { serverTiming: true } }))
   const printed = served.app.printRoutes({ includeHooks: true, commonPrefix: false, method: 'GET' })
   const mount = printed.slice(printed.indexOf('/files'))
-  t.match(mount, /\(onRequest\) \["logRequest\(\)","startTimer\(\)","requireHost\(\)","handleCors\(\)"\]/, 'preflights are answered before anyone is asked who they are')
+  t.match(mount, /\(onRequest\) \["restoreUrl\(\)","logRequest\(\)","startTimer\(\)","requireHost\(\)","handleCors\(\)"\]/, 'preflights are answered before anyone is asked who they are')
   t.match(mount, /\(onSend\) \["addServerTiming\(\)","setSecurityHeaders\(\)","setCacheControl\(\)","tagText\(\)"\]/)
   t.notMatch(printed, /anonymous/, 'every hook is named')
   const page = readFileSync('docs/life-of-a-request.md', 'utf8')
   for (const [, name] of mount.matchAll(/"(\w+)\(\)"/g)) t.match(page, `\`${name}\``, `docs/life-of-a-request.md tells of ${name}`)
+})
+
+t.test('mounts of an upstream have the same order, and hooks that are named and told of', async t => {
+  const mount = { upstream: 'assets', cors: { origins: ['*'] }, cache: { default: '1h' } }
+  const served = await serveMedia(t, {
+    upstreams: { assets: { origins: [{ url: 'http://127.0.0.1:1' }] } },
+    mounts: [{ ...mount, prefix: '/cdn', delivery: 'proxy' }, { ...mount, prefix: '/away', delivery: 'auto' }, { ...mount, prefix: '/api', delivery: 'gateway' }]
+  })
+  const printed = served.app.printRoutes({ includeHooks: true, commonPrefix: false, method: 'GET' })
+  const page = readFileSync('docs/life-of-a-request.md', 'utf8')
+  for (const prefix of ['/cdn', '/away', '/api']) {
+    const routes = printed.slice(printed.indexOf(prefix))
+    t.match(routes, /\(onRequest\) \["restoreUrl\(\)","logRequest\(\)","requireHost\(\)","handleCors\(\)"\]/, prefix)
+    for (const [, name] of routes.matchAll(/"(\w+)\(\)"/g)) t.match(page, `\`${name}\``, `${prefix}: docs/life-of-a-request.md tells of ${name}`)
+  }
+  t.notMatch(printed, /anonymous/)
 })
 
 t.test('the root app reads as a list', t => {
