@@ -23,7 +23,13 @@ export default async function purge (args: string[], { waitMs }: { waitMs?: numb
   if (caches.length === 0) {
     return fail('Variants are kept in the memory of each server alone (images.cache.diskBytes is 0, and there is no redis): restart it')
   }
-  for (const { cache, noun } of caches) await purgeOne(what, { cache, noun, waitMs })
+  const missing: string[] = []
+  for (const each of caches) {
+    const reason = await purgeOne(what, each, waitMs)
+    if (reason !== undefined) missing.push(reason)
+  }
+  // A cache that no server has begun yet holds nothing that is older.
+  if (missing.length === caches.length) for (const reason of missing) fail(reason)
 }
 
 interface Cache {
@@ -34,22 +40,26 @@ interface Cache {
 
 /** What origins answered goes first: of it variants are made. */
 function cachesOf (config: Readonly<Config>): Cache[] {
-  const { images: { cache }, httpCache } = config
+  const { images: { cache }, httpCache, mounts } = config
   return [
     ...usesHttpCache(config) && httpCache.diskBytes > 0 ? [{ cache: { directory: httpCache.directory }, noun: ['answer', 'answers'] as const }] : [],
-    ...cache.redis !== undefined || cache.diskBytes > 0 ? [{ cache, noun: ['variant', 'variants'] as const }] : []
+    ...mounts.some(({ delivery, images }) => delivery === 'serve' && images.mode !== 'off') && (cache.redis !== undefined || cache.diskBytes > 0) ? [{ cache, noun: ['variant', 'variants'] as const }] : []
   ]
 }
 
-async function purgeOne (what: string, { cache, noun: [one, several], waitMs }: Cache & { waitMs: number | undefined }): Promise<void> {
+/** @returns why there is nothing to purge, where that is so */
+async function purgeOne (what: string, { cache, noun: [one, several] }: Cache, waitMs: number | undefined): Promise<string | undefined> {
   try {
     const { tag, found, behind } = await purgeShared(what, cache, { onFault: fault => console.error(reasonOf(fault)), waitMs })
     console.log(`Purged ${tag}${found === undefined ? '' : `: ${found} ${found === 1 ? one : several} removed`}`)
     if (behind.length > 0) fail(`Not every server took note in time; these may still give what is older: ${behind.join(', ')}`)
   } catch (error) {
     if (!(error instanceof MediaError)) throw error
-    fail(cache.redis === undefined ? `${cache.directory}: ${reasonOf(error)}` : reasonOf(error))
+    const reason = cache.redis === undefined ? `${cache.directory}: ${reasonOf(error)}` : reasonOf(error)
+    if (error.code === 'not-found') return reason
+    fail(reason)
   }
+  return undefined
 }
 
 function fail (message: string): void {

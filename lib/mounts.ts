@@ -1,3 +1,5 @@
+import { ConfigError, didYouMean, spellPath } from './config/mistakes.ts'
+import { withoutTrailingSlash } from './config/relations.ts'
 import type { Config, MountConfig } from './config/schema.ts'
 import { cacheControl, type CacheRules } from './http/cache-control.ts'
 import { DigestMemory } from './http/digest-memory.ts'
@@ -101,7 +103,8 @@ export interface Mounts<Request> {
 
 /** Opens what the mounts of a checked configuration need. @throws where a directory or a PEM file is gone since it was checked */
 export async function openMounts<Request extends Asking> (config: Readonly<Config>, surroundings: Surroundings<Request>): Promise<Mounts<Request>> {
-  const { log, root, listingAssets, hooks = {} } = surroundings
+  const { log, root, listingAssets } = surroundings
+  const hooks = hooksByPrefix(config, surroundings.hooks ?? {})
   const upstreams = await openUpstreams(config, log)
   const httpCache = await openHttpCache(config, log)
   const sources = await openSources(config, sendersOf(config, { upstreams, httpCache }))
@@ -134,6 +137,15 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
   }
 }
 
+/** @throws {ConfigError} where a key is the prefix of no mount with an upstream: its hooks would never be called */
+function hooksByPrefix<Hooks> ({ mounts }: Readonly<Config>, hooks: Readonly<Record<string, Hooks>>): Record<string, Hooks> {
+  const prefixes = mounts.filter(({ delivery }) => delivery !== 'serve').map(({ prefix }) => prefix)
+  const known = Object.entries(hooks).map(([key, own]) => [withoutTrailingSlash(key), own] as const)
+  const wrong = known.filter(([key]) => !prefixes.includes(key))
+  if (wrong.length > 0) throw new ConfigError(wrong.map(([key]) => ({ path: spellPath(['upstreamHooks', key]), message: `Expected the prefix of a mount with an upstream${didYouMean(key, prefixes)}` })))
+  return Object.fromEntries(known)
+}
+
 function proxyParts<Request> ({ upstreams }: Readonly<Config>, mount: MountConfig, { prefix, senderOf, hooks }: { prefix: string, senderOf: SenderStack, hooks: UpstreamHooks<Request> | undefined }): ProxyParts<Request> {
   const { upstream = '', upstreamPath, rewrite, delivery } = mount
   const { host = 'origin' } = upstreams[upstream] ?? {}
@@ -158,8 +170,8 @@ function proxyParts<Request> ({ upstreams }: Readonly<Config>, mount: MountConfi
 function redirectParts<Request extends Asking> ({ upstreams }: Readonly<Config>, mount: MountConfig, { prefix, hooks }: { prefix: string, hooks: UpstreamHooks<Request> | undefined }): RedirectParts<Request> {
   const { redirect: { base, template = '{path}', query, status, cache, ...rules }, upstream = '', upstreamPath, delivery } = mount
   const locations = new Map(Object.entries(upstreams).map(([name, { origins }]) => {
-    const own = name === upstream ? base : undefined
-    return [name, redirectTarget({ prefix, base: own ?? `${origins[0]?.url.replace(/\/+$/, '')}${upstreamPath}`, template, query })]
+    const { url = '' } = origins.find(({ drain }) => !drain) ?? origins[0] ?? {}
+    return [name, redirectTarget({ prefix, base: base ?? `${url.replace(/\/+$/, '')}${upstreamPath}`, template, query })]
   }))
   const locate = ({ raw: { url = '/' } }: Request, name: string): string => {
     const locationOf = locations.get(name)

@@ -72,7 +72,7 @@ async function purgeDirectory (directory: string, tag: string, { waitMs }: Purge
     // Every server makes it at its start. Without it this is another directory, which stays as it is.
     await access(join(directory, 'purges'))
   } catch (cause) {
-    throw new MediaError('not-found', { detail: 'No server keeps variants in this directory: nothing was purged', cause })
+    throw new MediaError('not-found', { detail: 'No server keeps anything in this directory: nothing was purged', cause })
   }
   return await purgeFromOutside(directory, tag, waitMs).catch((error: Error) => {
     throw new MediaError('unavailable', { detail: 'The purge could not be written down in the cache directory', cause: error.cause ?? error })

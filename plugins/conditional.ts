@@ -11,6 +11,7 @@ import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { evaluatePreconditions, rangeApplies } from '../lib/http/preconditions.ts'
 import { contentRange, parseRange, type ByteRange } from '../lib/http/range.ts'
 import { headersOf, validatorsOf } from '../lib/http/representation-headers.ts'
+import { showTruncation } from '../lib/http/visible-end.ts'
 import { addVary } from '../lib/http/vary.ts'
 import { RepresentationChanged, representationHeaders, type Body, type Representation } from '../lib/representation.ts'
 
@@ -41,6 +42,8 @@ declare module 'fastify' {
     deliverCurrent (attempt: () => FastifyReply | Promise<FastifyReply>): FastifyReply | Promise<FastifyReply>
     /** Works out `Repr-Digest` (RFC 9530) for clients that ask for it; null where the answer has none. */
     digests: DigestMemory | null
+    /** The fields of an answer before those of another server were put on it: what is left where it fails. */
+    ownFields: ReturnType<FastifyReply['getHeaders']> | null
     /** What `deliver` was given, for hooks that look at an answer before it is sent. */
     representation: Representation | null
   }
@@ -51,6 +54,7 @@ export default fp(async function conditional (app) {
   if (app.hasReplyDecorator('deliver')) return // a host's, registered further out
   app.decorateReply('representation', null)
   app.decorateReply('digests', null)
+  app.decorateReply('ownFields', null)
   app.decorateReply('deliver', deliver)
   app.decorateReply('deliverCurrent', deliverCurrent)
   app.addHook('onRoute', keepDeliveredHead)
@@ -93,7 +97,9 @@ async function deliverAgain (reply: FastifyReply, error: unknown, attempt: () =>
   if (!(error instanceof RepresentationChanged)) throw error
   if (looks === MAX_LOOKS) throw new MediaError('unavailable', { cause: error, headers: { 'retry-after': '1' } })
   reply.code(200).representation = null
-  for (const name of representationHeaders) reply.removeHeader(name)
+  const { ownFields } = reply
+  for (const name of ownFields === null ? representationHeaders : Object.keys(reply.getHeaders())) reply.removeHeader(name)
+  if (ownFields !== null) reply.headers(ownFields)
   try {
     return await attempt()
   } catch (again) {
@@ -197,6 +203,7 @@ async function open (reply: FastifyReply, representation: Representation, range:
   if (socket.destroyed || response.destroyed) return Buffer.alloc(0) // nobody is there to take it
   const body = await representation.open(range)
   if (Buffer.isBuffer(body)) return exactly(body, range)
+  showTruncation(body, response)
   const stop = (): void => { body.destroy() }
   if (socket.destroyed || response.destroyed) stop()
   else {

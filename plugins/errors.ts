@@ -27,7 +27,7 @@ const malformed = /%(?![0-9a-f]{2})|(?:%[89a-f][0-9a-f])+/gi
 
 /** A URL that the router can read, in place of one that it cannot. {@link restoreUrl} undoes it. */
 function routableUrl ({ url = '/' }: { readonly url?: string | undefined }): string {
-  const mark = url.search(/[?#;]/)
+  const mark = url.search(/[?#]/)
   const path = mark === -1 ? url : url.slice(0, mark)
   if (!path.includes('%') || isEncoded(path)) return url
   return path.replaceAll(malformed, text => isEncoded(text) ? text : text.replaceAll('%', '%25')) + (mark === -1 ? '' : url.slice(mark))
@@ -53,12 +53,21 @@ function restoreUrl (request: FastifyRequest, _reply: FastifyReply, done: () => 
 export function handleError (error: FastifyError | MediaError | Error, request: FastifyRequest, reply: FastifyReply): void {
   const failure = asMediaError(error)
   logFailure(failure, error, request)
+  withoutOrigins(reply)
   for (const name of representationHeaders) reply.removeHeader(name)
   reply
     .code(failure.statusCode)
     .headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...failure.headers })
     .type(PROBLEM_TYPE)
     .send(JSON.stringify(problem(failure.code, { status: failure.statusCode, detail: failure.detail, requestId: request.id })))
+}
+
+/** What another server put on an answer that failed is about that answer: a cache would keep ours by it. */
+function withoutOrigins (reply: FastifyReply): void {
+  const { ownFields } = reply as FastifyReply & { readonly ownFields?: ReturnType<FastifyReply['getHeaders']> | null }
+  if (ownFields === undefined || ownFields === null) return
+  for (const name in reply.getHeaders()) reply.removeHeader(name)
+  reply.headers(ownFields)
 }
 
 function handleNotFound (request: FastifyRequest, reply: FastifyReply): void {
@@ -126,6 +135,18 @@ export function handleClientError (error: Error & { code?: string }, socket: Soc
   socket.destroySoon()
 }
 
+/** The client has left: its own doing. */
+function isOfClient ({ name, code }: Error & { code?: string }): boolean {
+  return code === 'ERR_STREAM_PREMATURE_CLOSE' || name === 'ClientLeft'
+}
+
+/** Fastify's own lines about requests are off, since telemetry writes one; that a body broke off is no such line. */
+class Faults extends LogController {
+  override streamError (...[error, request]: Parameters<LogController['streamError']>): void {
+    if (!isOfClient(error)) logFailure(asMediaError(error), error, request)
+  }
+}
+
 /**
  * What a server of our own is made with, so that also what fails before a route is found is
  * answered as a problem. For `fastify({ ...serverOptions })`, and for `fastify start --options`.
@@ -134,7 +155,7 @@ export const serverOptions = {
   frameworkErrors: handleError,
   clientErrorHandler: handleClientError,
   // telemetry writes one line a request, Fastify would write two
-  logController: new LogController({ disableRequestLogging: true }),
+  logController: new Faults({ disableRequestLogging: true }),
   childLoggerFactory: (logger, bindings, options) => new LazyLog(logger, bindings, options) as unknown as FastifyBaseLogger,
   return503OnClosing: false,
   rewriteUrl: routableUrl,

@@ -6,6 +6,7 @@ import { MediaError } from '../lib/errors.ts'
 import { addForwarding, forwardingFields, isClaim } from '../lib/http/forwarding.ts'
 import { plainAddress } from '../lib/http/ip-address.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
+import { showTruncation } from '../lib/http/visible-end.ts'
 import { addVary } from '../lib/http/vary.ts'
 import type { CacheAnswer } from '../lib/http-cache/answer.ts'
 import type { CachedSender as Cached } from '../lib/http-cache/cached-sender.ts'
@@ -55,6 +56,8 @@ export interface UpstreamControl {
    * @throws {RangeError} where there is none of the label
    */
   drain (label: string, draining?: boolean): void
+  /** Ends bodies that come over connections for what has no end. */
+  endLive (): void
 }
 
 declare module 'fastify' {
@@ -74,8 +77,11 @@ declare module 'fastify' {
 /** `reply.proxy(mount)`: from a request to the bytes of another server. */
 export default fp(async function proxy (app, { control = null }: { control?: UpstreamControl | null }) {
   if (!app.hasDecorator('upstreams')) app.decorate('upstreams', control)
-  if (app.hasReplyDecorator('proxy')) return
-  app.decorateReply('proxy', proxyTo)
+  if (!app.hasReplyDecorator('proxy')) app.decorateReply('proxy', proxyTo)
+  app.addHook('preClose', function endLiveBodies (done) {
+    control?.endLive() // the server would wait for their end for ever
+    done()
+  })
 }, { fastify: '5.x', name: 'fastify-media-proxy', dependencies: ['fastify-media-client', 'fastify-media-conditional', 'fastify-media-static'] })
 
 function proxyTo (this: FastifyReply, mount: ProxyMount): FastifyReply | Promise<FastifyReply> {
@@ -223,6 +229,7 @@ function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer
   const { status, body } = answer
   if ('outcome' in answer) reply.cacheOutcome = answer.outcome
   const headers = 'outcome' in answer && answer.outcome === 'hit' ? fieldsOfHit(reply, mount, answer) : fieldsFor(reply, mount, answer)
+  reply.ownFields ??= reply.getHeaders()
   reply.code(status).headers(headers)
   if ('representation' in answer && answer.representation !== undefined) return reply.deliver(answer.representation)
   if (method === 'HEAD' || status === 204 || status === 304 || body === undefined) {
@@ -231,6 +238,7 @@ function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer
   }
   // Of bytes without a type Fastify would say that they have one.
   if (Buffer.isBuffer(body) && headers['content-type'] === undefined && body.length > 0) return reply.header('content-length', String(body.length)).send(Readable.from([body], { objectMode: false }))
+  if (body instanceof Readable) showTruncation(body, reply.raw)
   return reply.send(body)
 }
 
@@ -246,7 +254,7 @@ function fieldsOfHit (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswe
 
 function fieldsFor (reply: FastifyReply, mount: ProxyMount, { status, headers, body }: CacheAnswer | UpstreamResponse): Fields {
   const { vary, ownsCors = false } = mount
-  const mayTrail = body instanceof Readable && headers['content-length'] === undefined && status !== 204 && status !== 304 && reply.request.raw.method !== 'HEAD'
+  const mayTrail = body instanceof Readable && headers['content-length'] === undefined && status !== 204 && status !== 304 && reply.request.raw.method !== 'HEAD' && reply.request.raw.httpVersion !== '1.0'
   const fields = answerFields(headers, { present: reply.getHeaders(), ownCors: ownsCors, mayTrail })
   if (vary !== undefined) fields.vary = addVary(fields.vary?.toString(), vary)
   return fields

@@ -1,5 +1,7 @@
 import { isHopByHop, nominatedBy } from '../http/end-to-end-headers.ts'
+import type { Loan } from './loans.ts'
 import type { Fields } from './message.ts'
+import type { SocketBuffers } from './socket-buffers.ts'
 
 /** Who is told what comes of an attempt. One of `failed` and `completed` is the last word. */
 export interface AttemptListener {
@@ -23,12 +25,18 @@ export class Attempt {
   #interims = 0
   #abort: ((reason: Error) => void) | undefined
   #cancelled: Error | undefined
+  readonly #buffers: SocketBuffers | undefined
+  #loan: Loan | undefined
   #status = 0
   #isOver = false
 
-  /** @param maxWaitMs how long interim answers may put off the final one */
-  constructor (listener: AttemptListener, maxWaitMs: number) {
+  /**
+   * @param maxWaitMs how long interim answers may put off the final one
+   * @param buffers what its connection reads into
+   */
+  constructor (listener: AttemptListener, maxWaitMs: number, buffers?: SocketBuffers) {
     this.#listener = listener
+    this.#buffers = buffers
     this.#maxWaitMs = maxWaitMs
   }
 
@@ -51,6 +59,7 @@ export class Attempt {
   onHeaders (status: number, raw: Array<Buffer | string>, resume: () => void): boolean {
     if (this.#isOver) return true
     if (status === 101) return this.#refuse(new Error('bad upgrade')) // nobody asked for another protocol
+    if (status > 599) return this.#refuse(new Error('bad response')) // RFC 9110 §15
     const headers = fieldsOf(raw)
     if (status < 200) return this.#inform(status, headers)
     clearTimeout(this.#patience)
@@ -74,10 +83,12 @@ export class Attempt {
   }
 
   onData (chunk: Buffer): boolean {
+    this.#loan = this.#buffers?.parsed(chunk)
     return this.#isOver || this.#listener.received(chunk)
   }
 
   onComplete (raw: Array<Buffer | string> | null): void {
+    this.#loan?.passRest()
     if (this.#isOver) return
     this.#isOver = true
     this.#listener.completed(raw === null || raw.length === 0 ? undefined : fieldsOf(raw))

@@ -7,6 +7,7 @@ import type { Origin } from './origins.ts'
 import { isRepeatable, MAX_STALE, verdictOn } from './retrying.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { Turn, type Line, type TurnContext } from './turn.ts'
+import type { SocketBuffers } from './socket-buffers.ts'
 import { UpstreamBody, type BodySource } from './upstream-body.ts'
 
 /** What all exchanges of one upstream share. */
@@ -14,6 +15,8 @@ export interface ExchangeContext extends TurnContext {
   readonly budget: RetryBudget
   readonly retries: number
   readonly resumes: number
+  /** What connections read into, which gets back what nobody reads any more. */
+  readonly buffers?: SocketBuffers | undefined
   /** Told of what was mended, for the log. */
   onEvent? (event: ExchangeEvent): void
 }
@@ -88,7 +91,7 @@ export class Exchange implements AttemptListener, BodySource {
   }
 
   #send (line: Line, request: UpstreamRequest): void {
-    this.#attempt = new Attempt(this, this.#context.maxWaitMs)
+    this.#attempt = new Attempt(this, this.#context.maxWaitMs, this.#context.buffers)
     line.dispatch(request, this.#attempt)
   }
 
@@ -107,7 +110,7 @@ export class Exchange implements AttemptListener, BodySource {
     this.#head = { status, headers }
     this.#download = downloadOf(this.#request, status, headers)
     if ((lengthOf(headers) ?? 0) > GATHERED_BYTES) this.#stream()
-    else setImmediate(() => this.#gather(GATHERING_TURNS - 1))
+    else queueMicrotask(() => this.#gather(GATHERING_TURNS)) // by then most are whole
   }
 
   /** Ends a download whose rest is none: another attempt would not make it better. */
@@ -164,7 +167,15 @@ export class Exchange implements AttemptListener, BodySource {
     this.#end('good')
     if (trailers !== undefined) this.#stream() // they travel behind a stream alone
     if (this.#body !== undefined) this.#body.complete(trailers)
-    else this.#resolve({ ...this.#head, body: this.#early.length < 2 ? this.#early[0] ?? nothing : Buffer.concat(this.#early, this.#earlyBytes), trailers: () => undefined })
+    else this.#resolve({ ...this.#head, body: this.#whole(), trailers: () => undefined })
+  }
+
+  /** All of the body, in bytes of its own. */
+  #whole (): Buffer {
+    if (this.#earlyBytes === 0) return nothing
+    const whole = Buffer.concat(this.#early, this.#earlyBytes)
+    for (const chunk of this.#early) this.taken(chunk)
+    return whole
   }
 
   failed (error: Error): void {
@@ -207,6 +218,10 @@ export class Exchange implements AttemptListener, BodySource {
 
   resume (): void {
     this.#flow?.()
+  }
+
+  taken (chunk: Buffer): void {
+    this.#context.buffers?.release(chunk)
   }
 
   abandon (reason: Error): void {

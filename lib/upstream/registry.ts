@@ -5,6 +5,7 @@ import { OwnConnections } from './gateway/own-connections.ts'
 import { guardedConnect, type TlsOptions } from './guarded-connect.ts'
 import { startHealthChecks, type HealthChecks, type Probe } from './health-checks.ts'
 import type { OriginState } from './peer.ts'
+import { SocketBuffers } from './socket-buffers.ts'
 import { Upstream } from './upstream.ts'
 
 /** The upstreams of a configuration. */
@@ -20,6 +21,8 @@ export interface Upstreams {
    * @throws {RangeError} where there is none of the label
    */
   drain (label: string, draining?: boolean): void
+  /** Ends bodies that came over connections for what has no end. */
+  endLive (): void
   /** How the origins of each are. No addresses. */
   state (): Record<string, OriginState[]>
   close (): Promise<void>
@@ -33,8 +36,9 @@ export interface UpstreamLog {
 
 /** Nothing is connected to before the first request, or the first health check. @throws where a PEM file cannot be read */
 export async function openUpstreams (config: Pick<Config, 'upstreams'>, log: UpstreamLog): Promise<Upstreams> {
+  const buffers = new SocketBuffers()
   const open = new Map<string, OpenUpstream>()
-  for (const [name, own] of Object.entries(config.upstreams)) open.set(name, await openUpstream(name, own, log))
+  for (const [name, own] of Object.entries(config.upstreams)) open.set(name, await openUpstream(name, own, { log, buffers }))
   return {
     named: name => open.get(name)?.upstream,
     connectionsOf: name => open.get(name)?.connections,
@@ -42,6 +46,9 @@ export async function openUpstreams (config: Pick<Config, 'upstreams'>, log: Ups
       const upstream = open.get(label.replace(/\[\d+\]$/, ''))?.upstream
       if (upstream === undefined) throw new RangeError(`There is no origin ${label}`)
       upstream.origins.drain(label, draining)
+    },
+    endLive () {
+      for (const { upstream } of open.values()) upstream.endLive()
     },
     state: () => Object.fromEntries([...open].map(([name, { upstream }]) => [name, upstream.origins.state()])),
     async close () {
@@ -56,12 +63,13 @@ interface OpenUpstream {
   readonly close: () => Promise<void>
 }
 
-async function openUpstream (name: string, config: UpstreamConfig, log: UpstreamLog): Promise<OpenUpstream> {
+async function openUpstream (name: string, config: UpstreamConfig, { log, buffers }: { log: UpstreamLog, buffers: SocketBuffers }): Promise<OpenUpstream> {
   const { addresses, connectTimeoutMs, http2: allowH2, liveConnections, firstByteTimeoutMs, idleTimeoutMs, maxHeaderBytes } = config
   const tls = await readTls(config)
-  const connect = guardedConnect({ addresses, connectTimeoutMs, tls, allowH2 })
+  const connect = guardedConnect({ addresses, connectTimeoutMs, tls, allowH2 }, buffers.connector)
   const upstream = new Upstream(name, config, {
     connect,
+    buffers,
     onEvent (event) {
       if (!('kind' in event)) log[event.state === 'up' || event.state === 'probing' ? 'info' : 'warn']({ upstream: name, ...event }, `An origin is ${event.state}`)
       else log.warn({ upstream: name, origin: event.origin, err: event.error }, event.kind === 'retried' ? 'A request is sent again' : 'The rest of a download is fetched')

@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import { showTruncation } from '../http/visible-end.ts'
 import { trail } from './trailing.ts'
 import type { Fields } from './message.ts'
 
@@ -9,6 +10,8 @@ const HELD_BYTES = 64 * 1024
 /** Who lets the origin's bytes flow, and ends them. */
 export interface BodySource {
   resume (): void
+  /** Nobody reads these bytes any more. */
+  taken (chunk: Buffer): void
   /** The reader has gone. */
   abandon (reason: Error): void
 }
@@ -41,7 +44,7 @@ export class UpstreamBody extends Readable {
   /** The next bytes. @returns whether more may come at once */
   receive (chunk: Buffer): boolean {
     if (this.destroyed) return true
-    if (this.#response !== undefined) return this.#response.write(chunk)
+    if (this.#response !== undefined) return this.#write(this.#response, chunk)
     if (this.#isRead) return this.push(chunk)
     this.#waiting.push(chunk)
     this.#held += chunk.length
@@ -57,20 +60,15 @@ export class UpstreamBody extends Readable {
     else if (this.#isRead) this.push(null)
   }
 
-  /** All that has come so far, in one piece, for who sends it as one: the body is then used up. */
-  takeWhole (): Buffer {
-    const [first = Buffer.alloc(0)] = this.#waiting
-    return this.#waiting.length < 2 ? first : Buffer.concat(this.#waiting)
-  }
-
   override pipe<T extends NodeJS.WritableStream> (destination: T, options?: { end?: boolean }): T {
     if (!(destination instanceof ServerResponse) || options?.end === false || this.#isRead) return super.pipe(destination, options)
     if (this.destroyed) return destination // who sends it is told, before a head that promises what does not come
     this.#response = destination
+    showTruncation(this, destination)
     destination.on('drain', () => { this.#source.resume() })
     let isRoomy = true
     if (this.#waiting.length > 1) destination.cork()
-    for (const chunk of this.#waiting) isRoomy = destination.write(chunk)
+    for (const chunk of this.#waiting) isRoomy = this.#write(destination, chunk)
     if (this.#waiting.length > 1) destination.uncork()
     if (this.#waiting.length === 0) destination.flushHeaders() // a client may wait for the head alone
     this.#waiting = []
@@ -95,9 +93,11 @@ export class UpstreamBody extends Readable {
   override _destroy (error: Error | null, done: (error: Error | null) => void): void {
     this.#waiting = []
     if (!this.#isComplete) this.#source.abandon(error ?? new Error('The body was not read to its end'))
-    // Without a length, over HTTP/1.0, an end is all that tells the end: only a reset tells that it is none.
-    if (error !== null && this.#response?.headersSent === true && !this.#response.chunkedEncoding && !this.#response.hasHeader('content-length')) this.#response.socket?.resetAndDestroy()
     done(error)
+  }
+
+  #write (response: ServerResponse, chunk: Buffer): boolean {
+    return response.write(chunk, () => this.#source.taken(chunk))
   }
 
   #finish (response: ServerResponse): void {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { Pool, type buildConnector } from 'undici'
 import type { UpstreamConfig } from '../config/schema.ts'
 import { Exchange, type ExchangeEvent } from './exchange.ts'
@@ -5,6 +6,7 @@ import type { Attempt } from './attempt.ts'
 import type { Sender, UpstreamRequest, UpstreamResponse } from './message.ts'
 import { Origins, type Origin, type OriginEvent } from './origins.ts'
 import { Places } from './places.ts'
+import type { SocketBuffers } from './socket-buffers.ts'
 import { RetryBudget } from './retry-budget.ts'
 import type { Line } from './turn.ts'
 
@@ -12,6 +14,8 @@ import type { Line } from './turn.ts'
 export interface UpstreamOptions {
   /** Makes connections, by the upstream's policy of addresses and TLS. */
   readonly connect: buildConnector.connector
+  /** What `connect` reads into, where it does: gets back what nobody reads any more. */
+  readonly buffers?: SocketBuffers | undefined
   /** Told of origins that come and go, and of what was mended: for the log. */
   readonly onEvent?: (event: OriginEvent | ExchangeEvent) => void
 }
@@ -27,6 +31,7 @@ export class Upstream implements Sender {
   /** The same servers over connections of their own, for bodies that do not end. */
   readonly live: Sender
   readonly #pools: Pool[] = []
+  readonly #liveBodies = new Set<Readable>()
   readonly #send: (request: UpstreamRequest) => Exchange
 
   constructor (name: string, config: UpstreamConfig, options: UpstreamOptions) {
@@ -39,6 +44,7 @@ export class Upstream implements Sender {
       const context = {
         name,
         origins: this.origins,
+        buffers: options.buffers,
         budget,
         retries: config.retries,
         resumes: config.resumes,
@@ -54,7 +60,7 @@ export class Upstream implements Sender {
     }
     this.#send = starter(false)
     const sendLive = starter(true)
-    this.live = { name, send: async request => await answerOf(sendLive, request) }
+    this.live = { name, send: async request => this.#remember(await answerOf(sendLive, request)) }
   }
 
   async send (request: UpstreamRequest): Promise<UpstreamResponse> {
@@ -64,6 +70,19 @@ export class Upstream implements Sender {
   /** As `send`, for who cancels the exchange himself: an abort signal costs more than all the rest. */
   begin (request: Omit<UpstreamRequest, 'signal'>): Exchange {
     return this.#send(request)
+  }
+
+  /** Ends bodies that came over connections for what has no end. */
+  endLive (): void {
+    for (const body of this.#liveBodies) body.destroy()
+  }
+
+  #remember (response: UpstreamResponse): UpstreamResponse {
+    const { body } = response
+    if (Buffer.isBuffer(body)) return response
+    this.#liveBodies.add(body)
+    body.once('close', () => this.#liveBodies.delete(body))
+    return response
   }
 
   /** Lets what is under way come to its end, and then ends every connection. */

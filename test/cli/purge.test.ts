@@ -5,6 +5,7 @@ import purge from '../../cli/purge.ts'
 import { ask, scratch, type Answer } from '../helpers/app.ts'
 import { picturesToServe, variantFiles } from '../helpers/images.ts'
 import { childrenOf } from '../helpers/process-tree.ts'
+import { origin } from '../helpers/origin.ts'
 import { eventually } from '../helpers/process.ts'
 import { noRedis, testRedis } from '../helpers/redis.ts'
 import { run, runHere, serving } from './process.ts'
@@ -134,7 +135,7 @@ t.test('a purge reaches every server that shares a Redis', { skip: noRedis ?? fa
 
 t.test('what stands in the way of a purge is told, and the end is 1', async t => {
   const cwd = await site(t)
-  t.match(await run(t, ['purge', '*'], { cwd }), { code: 1, stdout: '', stderr: /\.cache: No server keeps variants in this directory: nothing was purged/ })
+  t.match(await run(t, ['purge', '*'], { cwd }), { code: 1, stdout: '', stderr: /\.cache: No server keeps anything in this directory: nothing was purged/ })
   t.notOk((await readdir(cwd)).includes('.cache'), 'which stays as it is')
 
   const unwritable = await site(t, { files: { '.cache/purges/a': Buffer.alloc(0) } })
@@ -158,3 +159,15 @@ t.test('what is not understood ends with 2 and the usage, a mistake in the confi
 async function purgeIn (cwd: string, what: string): Promise<{ code: number, stdout: string, stderr: string }> {
   return await runHere(async () => await purge([what, '--config', join(cwd, 'media.config.json')]))
 }
+
+t.test('what is kept of origins is purged too, also where there are no variants', async t => {
+  const far = await origin(t, (_request, response) => response.setHeader('cache-control', 'max-age=60').end('x'))
+  const cwd = await scratch(t, { 'media.config.json': JSON.stringify({ upstreams: { assets: { origins: [{ url: far.url }] } }, mounts: [{ prefix: '/cdn', delivery: 'proxy', upstream: 'assets', sharedCache: {} }] }) })
+  t.match(await run(t, ['purge', '*'], { cwd }), { code: 1, stderr: /No server keeps anything in this directory/ })
+  const server = await serving(t, [], { cwd })
+  for (let time = 0; time < 2; time++) await ask(server, '/cdn/x')
+  t.equal(far.requests.length, 1)
+  t.match(await run(t, ['purge', '/cdn/x'], { cwd }), { code: 0, stdout: /^Purged original:\/cdn\/x: \d answers? removed\n$/, stderr: '' })
+  await ask(server, '/cdn/x')
+  t.equal(far.requests.length, 2)
+})

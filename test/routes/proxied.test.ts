@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import t from 'tap'
 import type { ProxyHooks } from '../../plugins/proxy.ts'
 import { serverOptions } from '../../plugins/errors.ts'
 import { ask, raw, serve, serveMedia, type Served, type Test } from '../helpers/app.ts'
 import media from '../../app.ts'
-import { answer, content, file, hopByHop, interim, notModified, origin, rawOrigin, resetMidBody, trailers, type Origin } from '../helpers/origin.ts'
+import { answer, content, endless, file, hopByHop, interim, notModified, origin, rawOrigin, resetMidBody, trailers, type Origin } from '../helpers/origin.ts'
 import { eventually } from '../helpers/process.ts'
 
 type Options = Record<string, unknown>
@@ -189,4 +190,51 @@ t.test('a mount\'s CORS policy takes the place of the origin\'s; without one the
   t.not(headers['access-control-expose-headers'], 'x')
   t.match(headers.vary, /Accept.*Origin|Origin.*Accept/)
   t.match(await ask(own, '/cdn/x', { method: 'OPTIONS', headers: { origin: 'https://a.example', 'access-control-request-method': 'GET' } }), { status: 204, headers: { 'access-control-allow-origin': 'https://a.example' } })
+})
+
+t.test('a body that breaks off is told in the log, with its code; a client that leaves is not', async t => {
+  const film = content(500_000)
+  const dying = await rawOrigin(t, resetMidBody(film, 200_000))
+  const served = await proxying(t, dying.url)
+  await t.rejects(ask(served, '/cdn/x'))
+  t.ok(await eventually(() => served.logs.some(line => line['code'] === 'upstream-reset' && Number(line['level']) >= 50)))
+  const whole = await proxying(t, (await rawOrigin(t, endless())).url)
+  const leaving = new AbortController()
+  await fetch(`http://127.0.0.1:${whole.port}/cdn/x`, { signal: leaving.signal })
+  leaving.abort()
+  t.ok(await eventually(() => whole.logs.some(line => line['msg'] === 'request')))
+  t.notOk(whole.logs.some(line => Number(line['level']) >= 50))
+})
+
+t.test('an HTTP/1.0 client gets what trailers would follow, and sees where it broke off', async t => {
+  const far = await rawOrigin(t, trailers('body', { 'X-Checksum': 'abc' }))
+  t.match(await raw(await proxying(t, far.url), 'GET /cdn/x HTTP/1.0\r\n\r\n'), /\r\n\r\nbody$/)
+  for (const mount of [{}, { rewrite: { replace: [{ from: 'never', to: 'there' }], types: ['text/plain'] } }, { sharedCache: {} }]) {
+    const dying = await rawOrigin(t, resetMidBody(content(300_000), 200_000, 'chunked'))
+    const served = await proxying(t, dying.url, { mount, rest: { httpCache: { diskBytes: 0 } } })
+    const ended = await new Promise<string>(resolve => {
+      const socket = connect(served.port, '127.0.0.1', () => socket.write('GET /cdn/x HTTP/1.0\r\n\r\n'))
+      socket.on('data', () => {}).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? '')).on('end', () => resolve('FIN'))
+    })
+    t.equal(ended, 'ECONNRESET', JSON.stringify(mount))
+  }
+})
+
+t.test('a problem in place of an answer has nothing of the origin on it', async t => {
+  const poison = { 'CDN-Cache-Control': 'max-age=1000', 'Surrogate-Control': 'max-age=1000', Expires: 'Thu, 01 Jan 2037 00:00:00 GMT', Link: '</x>; rel=preload', 'X-Origin': '1', 'Set-Cookie': 'a=b', 'Content-Encoding': 'gzip', 'Content-Type': 'text/html', Trailer: 'X-T' }
+  const broken = await rawOrigin(t, answer('no gzip', poison))
+  const served = await proxying(t, broken.url, { mount: { rewrite: { urls: true }, cors: { origins: ['*'] } } })
+  const { status, headers } = await ask(served, '/cdn/x', { headers: { origin: 'https://a.example' } })
+  t.equal(status, 502)
+  t.notMatch(JSON.stringify(headers), /max-age|preload|x-origin|set-cookie|2037|trailer/i)
+  t.equal(headers['access-control-allow-origin'], '*')
+})
+
+t.test('live streams end when the app closes', async t => {
+  const far = await rawOrigin(t, endless({ everyMs: 20, pieceBytes: 10 }))
+  const served = await proxying(t, far.url, { mount: { live: true } })
+  const viewer = await fetch(`http://127.0.0.1:${served.port}/cdn/live.flv`)
+  t.equal(viewer.status, 200)
+  await t.resolves(Promise.race([served.app.close(), new Promise((_resolve, reject) => { setTimeout(() => reject(new Error('it hangs')), 15_000).unref() })]))
+  await viewer.body?.cancel().catch(() => {})
 })

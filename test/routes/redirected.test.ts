@@ -1,5 +1,7 @@
+import fastify from 'fastify'
 import t from 'tap'
-import { ask, raw, serveMedia, type Served, type Test } from '../helpers/app.ts'
+import media from '../../app.ts'
+import { ask, raw, serve, serveMedia, type Served, type Test } from '../helpers/app.ts'
 import { origin } from '../helpers/origin.ts'
 
 async function redirecting (t: Test, mount: Record<string, unknown>, url = 'http://cdn.example:8080/base/'): Promise<Served> {
@@ -36,5 +38,30 @@ t.test('auto is a proxy for who cannot follow, and says what decides', async t =
   const cannotFollow: Array<Record<string, string>> = [{ range: 'bytes=0-' }, { prefer: 'proxy' }, { 'sec-fetch-mode': 'cors' }, { 'user-agent': 'VLC/3.0' }]
   for (const headers of cannotFollow) {
     t.match(await ask(served, '/cdn/film', { headers }), { status: 200, text: 'bytes', headers: { vary: 'Prefer, Range, Sec-Fetch-Mode, User-Agent' } }, JSON.stringify(headers))
+  }
+})
+
+t.test('a hook names the upstream, and neither it nor an origin that drains leads out of the base', async t => {
+  const upstreams = { assets: { origins: [{ url: 'http://a.example', drain: true }, { url: 'http://b.example' }] }, node: { origins: [{ url: 'http://10.1.2.3:9/b' }] } }
+  const serving = async (redirect: object): Promise<Served> => await serve(t, async app => await app.register(media, {
+    upstreams,
+    mounts: [{ prefix: '/cdn', delivery: 'redirect', upstream: 'assets', redirect }],
+    upstreamHooks: { '/cdn/': { resolve: request => ({ node: 'node', none: 'nowhere' })[String((request.query as Record<string, string>)['to'])] } }
+  }))
+  const free = await serving({})
+  t.equal((await ask(free, '/cdn/x')).headers.location, 'http://b.example/x')
+  t.equal((await ask(free, '/cdn/x?to=node')).headers.location, 'http://10.1.2.3:9/b/x?to=node')
+  t.equal((await ask(free, '/cdn/x?to=none')).status, 500)
+  t.equal((await ask(await serving({ base: 'https://cdn.example.com' }), '/cdn/x?to=node')).headers.location, 'https://cdn.example.com/x?to=node')
+})
+
+t.test('hooks of no mount are refused at the start', async t => {
+  for (const key of ['/lvie', '/files']) {
+    const app = fastify()
+    await t.rejects(async () => {
+      await app.register(media, { upstreams: { assets: { origins: [{ url: 'http://127.0.0.1:1' }] } }, sources: { files: { driver: 'file', root: '.' } }, mounts: [{ prefix: '/live', delivery: 'proxy', upstream: 'assets' }, { prefix: '/files', source: 'files' }], upstreamHooks: { [key]: {} } })
+      await app.ready()
+    }, { name: 'ConfigError', message: /upstreamHooks\["\/\w+"\]: Expected the prefix of a mount with an upstream/ })
+    await app.close()
   }
 })

@@ -11,6 +11,7 @@ type Change = (value: string) => string
  * @returns the same fields where none of them is there
  */
 export function mapFields (fields: Fields, map: ReferenceMapper): Fields {
+  if (fields.location === undefined && fields['content-location'] === undefined && fields.link === undefined && fields.refresh === undefined) return fields
   const changes: Record<string, Change> = {
     location: value => map(value) ?? value,
     'content-location': value => map(value) ?? value,

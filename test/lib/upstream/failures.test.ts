@@ -114,10 +114,16 @@ t.test('chunks that are none end in a failure, never in a whole body', async t =
   }
 })
 
+t.test('a status that is none is no answer', async t => {
+  for (const status of [600, 999]) {
+    const origin = await kit.rawOrigin(t, kit.answer('ok', {}, status))
+    const { upstream } = await open(t, origin.url, { retries: 0 })
+    t.match(await failureOf(get(upstream)), { code: 'upstream-malformed', statusCode: 502 })
+  }
+})
+
 t.test('odd answers that are HTTP pass', async t => {
   const cases: Array<[kit.Script, number]> = [
-    [kit.answer('ok', {}, 999), 999],
-    [kit.answer('ok', {}, 600), 600],
     [kit.answer('ok', {}, 500), 500],
     [kit.largeHeader(40_000), 200],
     [kit.manyHeaders(1500), 200],

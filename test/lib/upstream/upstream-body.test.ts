@@ -104,15 +104,6 @@ t.test('a client that reads nothing stops the origin, and one that leaves ends i
   t.ok(await eventually(() => behind.requests.every(({ closed }) => closed), 5000))
 })
 
-t.test('who takes it whole takes what has come', async t => {
-  const file = kit.content(1000)
-  const { port } = await front(t, kit.stall(file, 1000, 'chunked'), {}, ({ body }, response) => {
-    const stream = body as UpstreamBody
-    void eventually(() => stream.takeWhole().length === 1000).then(() => { response.end(stream.takeWhole()); stream.destroy() })
-  })
-  t.equal((await kit.taken(await asked(port))).hash, file.hash)
-})
-
 t.test('piped elsewhere, or without an end, it is a stream as any other', async t => {
   const file = kit.content(300_000)
   const { port } = await front(t, kit.whole(file, 'chunked'), {}, ({ body }, response) => {
