@@ -60,7 +60,7 @@ export type FailureCode = keyof typeof failures
 /** What a person who meets a code can do, for `docs/errors.md`. */
 export const advice: Record<FailureCode, string> = {
   'bad-request': 'Correct the request; the log names what was wrong.',
-  'bad-path': 'Send the path once percent-encoded, in UTF-8, without dot segments, `%2F`, backslash or NUL.',
+  'bad-path': 'Send the path once percent-encoded, without dot segments or NUL. Below mounts of files (`delivery: serve`) it has to be UTF-8, without `%2F` and backslash; mounts of upstreams pass these on.',
   'unauthorized': 'Send credentials.',
   'forbidden': 'The log line says which path, its owner and its mode: let the server\'s user read it.',
   'not-found': 'Check the spelling and the mount. Dotfiles, links that leave the root, FIFOs and devices are also answered so.',

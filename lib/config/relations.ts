@@ -33,7 +33,7 @@ export async function relationMistakes (input: unknown, base: string, shown: (va
     ...list(config.trustedProxies).flatMap((range, place) => attempt(`trustedProxies[${place}]`, range, text => trustRanges([text]))),
     ...sources.flatMap(([name, source]) => treeMistakes(name, source, new Map(sources), needSource)),
     ...(await Promise.all(sources.map(async ([name, source]) => await rootMistakes(name, source, base, shown)))).flat(),
-    ...upstreamMistakes(config, shown),
+    ...await upstreamMistakes(config, base, shown),
     ...mounts.flatMap((mount, place) => needSource(mount.source, `mounts[${place}].source`)),
     ...mounts.flatMap((_mount, place) => prefixMistakes(mounts, place)),
     ...mounts.flatMap((mount, place) => policyMistakes(mount, `mounts[${place}]`)),

@@ -1,55 +1,67 @@
-import { cacheControl } from '../http/cache-control.ts'
-import { redirectTarget } from '../upstream/redirect-target.ts'
 import { remoteRules } from '../upstream/remote-rules.ts'
+import { deliveryMistakes } from './delivery-relations.ts'
 import { attempt, list, record, type Loose } from './loose.ts'
 import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
+import { promiseMistakes, tlsMistakes } from './named-files.ts'
+import { refuseBadOrigin } from './origin-url.ts'
 
-/** What no schema can say about upstreams, and who refers to them. */
-export function upstreamMistakes (config: Loose, shown: (value: unknown) => string): Mistake[] {
+/** Tells a name that is none. */
+type NeedName = (name: unknown, path: string) => Mistake[]
+
+/**
+ * What no schema can say about upstreams, and who refers to them. Reads the files that they name.
+ *
+ * @param config with its defaults
+ * @param base the directory that relative paths start from
+ * @param shown how a value may be shown
+ */
+export async function upstreamMistakes (config: Loose, base: string, shown: (value: unknown) => string): Promise<Mistake[]> {
   const upstreams = Object.entries(record(config.upstreams)).map(([name, upstream]) => [name, record(upstream)] as const)
+  const sources = Object.entries(record(config.sources)).map(([name, source]) => [name, record(source)] as const)
+  const mounts = list(config.mounts).map((mount, place) => [`mounts[${place}]`, record(mount)] as const)
+  const drivers = new Map(sources.map(([name, { driver }]) => [name, driver]))
   const names = upstreams.map(([name]) => name)
-  const needUpstream = (name: unknown, path: string): Mistake[] => {
+  const needUpstream: NeedName = (name, path) => {
     return typeof name !== 'string' || names.includes(name) ? [] : [{ path, message: `Expected the name of an upstream but received ${shown(name)}${didYouMean(name, names)}` }]
   }
+  const inFiles = await Promise.all([
+    ...upstreams.map(async ([name, { tls }]) => await tlsMistakes(record(tls), spellPath(['upstreams', name, 'tls']), base)),
+    ...mounts.map(async ([path, { integrity }]) => await promiseMistakes(record(integrity), `${path}.integrity`, base))
+  ])
   return [
     ...upstreams.flatMap(([name, upstream]) => originMistakes(upstream, spellPath(['upstreams', name]))),
-    ...Object.entries(record(config.sources)).flatMap(([name, source]) => sourceMistakes(record(source), spellPath(['sources', name]), needUpstream)),
-    ...list(config.mounts).flatMap((mount, place) => mountMistakes(record(mount), `mounts[${place}]`, needUpstream))
+    ...sources.flatMap(([name, source]) => sourceMistakes(source, spellPath(['sources', name]), needUpstream)),
+    ...mounts.flatMap(([path, { upstream }]) => needUpstream(upstream, `${path}.upstream`)),
+    ...mounts.flatMap(([path, mount]) => deliveryMistakes(mount, path, drivers)),
+    ...inFiles.flat()
   ]
 }
 
-function originMistakes ({ origins, tls }: Loose, path: string): Mistake[] {
+function originMistakes ({ origins, tls, http2 }: Loose, path: string): Mistake[] {
   const { cert, key } = record(tls)
+  const urls = list(origins).map(origin => record(origin).url)
+  const isPlain = urls.length > 0 && urls.every(url => typeof url === 'string' && /^http:/i.test(url))
+  const plain = (name: string): Mistake => ({ path: `${path}.${name}`, message: 'Expected none, because no origin has a URL with https:' })
   return [
-    ...list(origins).flatMap((origin, place) => attempt(`${path}.origins[${place}].url`, record(origin).url, refuseBadOrigin)),
-    ...((cert === undefined) === (key === undefined) ? [] : [{ path: `${path}.tls`, message: 'Expected cert and key together' }])
+    ...urls.flatMap((url, place) => attempt(`${path}.origins[${place}].url`, url, refuseBadOrigin)),
+    ...twice(urls, `${path}.origins`),
+    ...((cert === undefined) === (key === undefined) ? [] : [{ path: `${path}.tls`, message: 'Expected cert and key together' }]),
+    ...(isPlain && tls !== undefined ? [plain('tls')] : []),
+    ...(isPlain && http2 === true ? [plain('http2')] : [])
   ]
 }
 
-function refuseBadOrigin (text: string): void {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined) throw new TypeError('Expected a URL such as http://10.0.0.5:8080/assets')
-  if (url.username !== '' || url.password !== '') throw new TypeError('Expected a URL without user and password: send such as a header, by a hook')
-  if (/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(text.replace(/^[a-z]+:\/\/[^/]*/i, ''))) throw new TypeError('Expected a URL without dot segments')
+/** Two entries would have one server's failures counted apart, and its connections twice. */
+function twice (urls: readonly unknown[], path: string): Mistake[] {
+  const spellings = urls.map(url => typeof url === 'string' && attempt('', url, refuseBadOrigin).length === 0 ? new URL(url).href.replace(/\/$/, '') : undefined)
+  return spellings.flatMap((url, place) => {
+    const first = spellings.indexOf(url)
+    return url === undefined || first === place ? [] : [{ path: `${path}[${place}].url`, message: `Expected a server of its own, but it is that of origins[${first}]: "weight" gives one a larger share` }]
+  })
 }
 
-function sourceMistakes ({ driver, upstream, allow, addresses }: Loose, path: string, needUpstream: (name: unknown, path: string) => Mistake[]): Mistake[] {
+function sourceMistakes ({ driver, upstream, allow, addresses }: Loose, path: string, needUpstream: NeedName): Mistake[] {
   if (driver === 'http') return needUpstream(upstream, `${path}.upstream`)
   if (driver !== 'remote') return []
   return list(allow).flatMap((rule, place) => attempt(`${path}.allow[${place}]`, rule, text => remoteRules([text], { addresses: addresses === 'any' ? 'any' : 'public' })))
-}
-
-function mountMistakes ({ delivery, source, upstream, redirect, integrity }: Loose, path: string, needUpstream: (name: unknown, path: string) => Mistake[]): Mistake[] {
-  const [needed, other, given, spare] = delivery === 'serve' ? ['source', 'upstream', source, upstream] as const : ['upstream', 'source', upstream, source] as const
-  if (typeof delivery !== 'string') return []
-  const { base, template, cache } = record(redirect)
-  return [
-    ...(integrity === undefined || delivery === 'proxy' || delivery === 'auto' ? [] : [{ path: `${path}.integrity`, message: `Expected none, because delivery is "${delivery}": it is for files that come through, by "proxy" or "auto"` }]),
-    ...attempt(`${path}.redirect.base`, base, refuseBadOrigin),
-    ...attempt(`${path}.redirect.template`, template, text => redirectTarget({ prefix: '', base: 'https://example.com/base', template: text, query: 'drop' })),
-    ...attempt(`${path}.redirect.cache`, cache, cacheControl),
-    ...needUpstream(upstream, `${path}.upstream`),
-    ...(given === undefined ? [{ path: `${path}.${needed}`, message: `Expected the name of ${needed === 'source' ? 'a source' : 'an upstream'}, because delivery is "${delivery}"` }] : []),
-    ...(spare === undefined ? [] : [{ path: `${path}.${other}`, message: `Expected none, because delivery is "${delivery}"` }])
-  ]
 }

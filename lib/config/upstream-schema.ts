@@ -35,7 +35,7 @@ export const Upstream = Type.Object({
   addresses: Words('`public` refuses origins whose name leads to a private, loopback or otherwise special address; `any` asks them too', ['any', 'public'], 'any'),
   host: Words('The `Host` that an origin sees: its own, or the one that the client asked for', ['origin', 'client'], 'origin'),
   connections: Count('The most connections to one origin', 64, 10_000),
-  liveConnections: Count('The most connections to one origin for mounts with `live`: a pool of their own, so that streams without an end never starve files', 1024, 100_000),
+  liveConnections: Count('The most connections to one origin for mounts with `live`: a pool of their own, so that streams without an end never starve files. WebSockets and requests with trailer fields count against it by themselves, and for those it is the most to the whole upstream', 1024, 100_000),
   maxWaiting: defaulted(Type.Integer({ description: 'The most requests that wait for a connection to one origin; more are answered 503', minimum: 0, maximum: 100_000 }), 1024),
   connectTimeoutMs: Milliseconds('How long a connection may take to be made', 5000, 1),
   firstByteTimeoutMs: Milliseconds('How long the head of an answer may take, waiting for a connection included', 60_000, 1),
@@ -130,7 +130,7 @@ export const Integrity = Type.Object({
   files: defaulted(Type.Record(Type.String({ pattern: '^.+$' }), Like('sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=', '^(sha(256|384|512)-[A-Za-z0-9+/]+={0,2})( sha(256|384|512)-[A-Za-z0-9+/]+={0,2})*$'), { description: 'Hashes as of Subresource Integrity, by path below the mount', examples: [{ 'film.mp4': 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' }] }), {}),
   manifest: Type.Optional(Type.String({ description: 'A JSON file of the same form', minLength: 1 })),
   mandatory: Flag('Whether files without a hash are refused', false)
-}, { ...strict, description: 'A body that has another hash ends in a broken connection' })
+}, { ...strict, description: 'A body that has another hash ends in 502, or in a broken connection where bytes have left' })
 
 /** What of a mount is about its upstream. */
 export const mountUpstream = {

@@ -1,4 +1,3 @@
-import type { Recent } from '../cache/recent.ts'
 import type { Fields, Sender, UpstreamRequest, UpstreamResponse } from '../upstream/message.ts'
 import { discard, passed, type CacheAnswer, type CacheOutcome } from './answer.ts'
 import { ownAsAsked } from './as-asked.ts'
@@ -10,6 +9,7 @@ import type { Keeper } from './keeper.ts'
 import { fieldsForKeeping, hasValidator, isAbout } from './request.ts'
 import { varyingBy } from './selection.ts'
 import { isStorable, updatedFields, withheldFields } from './storing.ts'
+import type { Unkept } from './unkept.ts'
 
 /** How one mount or source uses the cache. */
 export interface KeepingPolicy extends FreshnessPolicy {
@@ -45,9 +45,6 @@ const UNKEPT_MS = 10_000
 /** The same, after an answer that passes. */
 const PASSING_MS = 1000
 
-/** Longer paths are not remembered: a client chooses how long they are. */
-const MAX_UNKEPT_CHARACTERS = 512
-
 /** Asks the origin for what is to be kept. */
 export class Fetcher {
   readonly #sender: Sender
@@ -55,9 +52,9 @@ export class Fetcher {
   readonly #keeper: Keeper
   readonly #now: () => number
   /** Until when a path's answers are thought not to be kept. */
-  readonly #unkept: Recent<string, number>
+  readonly #unkept: Unkept
 
-  constructor (sender: Sender, policy: KeepingPolicy, { keeper, now, unkept }: { keeper: Keeper, now: () => number, unkept: Recent<string, number> }) {
+  constructor (sender: Sender, policy: KeepingPolicy, { keeper, now, unkept }: { keeper: Keeper, now: () => number, unkept: Unkept }) {
     this.#sender = sender
     this.#policy = policy
     this.#keeper = keeper
@@ -114,7 +111,7 @@ export class Fetcher {
 
   #own ({ request, spot, stale, reason }: Fetch, response: UpstreamResponse): Landing {
     const { isGone, path } = spot.resource
-    if (!isGone && path.length <= MAX_UNKEPT_CHARACTERS) this.#unkept.set(path, this.#now() + (isPassing(response.status) ? PASSING_MS : UNKEPT_MS))
+    if (!isGone) this.#unkept.note(path, this.#now() + (isPassing(response.status) ? PASSING_MS : UNKEPT_MS))
     if (stale !== undefined && !isPassing(response.status)) this.#keeper.drop(spot, stale)
     return { kind: 'own', answer: passed(ownAsAsked(request, response), { reason, status: response.status }) }
   }

@@ -2,7 +2,6 @@ import { DiskStore } from '../cache/disk-store.ts'
 import { DirectoryLedger } from '../cache/purge-directory.ts'
 import { originalTag } from '../cache/purge-tags.ts'
 import { LocalLedger, Purges, type PurgeOutcome } from '../cache/purges.ts'
-import { Recent } from '../cache/recent.ts'
 import { SingleFlight } from '../cache/single-flight.ts'
 import type { OnStoreFault } from '../cache/store.ts'
 import { decodePath, rawPath } from '../paths/request-path.ts'
@@ -17,6 +16,7 @@ import type { Scope } from './lookup.ts'
 import { Memory } from './memory.ts'
 import { Normaliser } from './selection.ts'
 import { Shelf } from './shelf.ts'
+import { Unkept } from './unkept.ts'
 
 /** How one mount or source uses the cache. */
 export interface CachePolicy extends KeepingPolicy {
@@ -41,9 +41,6 @@ export interface HttpCacheOptions {
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined
 }
-
-/** Paths of a scope of which it is remembered that their answers are not kept, in each of two generations. */
-const MAX_UNKEPT = 5000
 
 /** Milliseconds between two times that the disk is told what was used in memory: else its eviction takes what is asked for most. */
 const USES_MS = 1_800_000
@@ -113,7 +110,7 @@ export class HttpCache {
       shelf: new Shelf(scope, this.#normaliser, { tagOf, generationOf: tag => purges.generationOf([tag]) }),
       flights: new SingleFlight(),
       lookups: new SingleFlight(),
-      unkept: new Recent(MAX_UNKEPT)
+      unkept: new Unkept()
     }
   }
 

@@ -1,4 +1,3 @@
-import type { Recent } from '../cache/recent.ts'
 import type { SingleFlight } from '../cache/single-flight.ts'
 import { MediaError } from '../errors.ts'
 import { parseRange } from '../http/range.ts'
@@ -14,6 +13,7 @@ import type { Keeper } from './keeper.ts'
 import { isAbout, isConditional, isForWhole, wishesOf, type Wishes } from './request.ts'
 import type { FieldOf } from './selection.ts'
 import type { Shelf } from './shelf.ts'
+import type { Unkept } from './unkept.ts'
 
 /** What those have in common whose answers are kept in one place. */
 export interface Scope {
@@ -21,7 +21,7 @@ export interface Scope {
   readonly flights: SingleFlight<Landing>
   readonly lookups: SingleFlight<void>
   /** Until when a path's answers are thought not to be kept. */
-  readonly unkept: Recent<string, number>
+  readonly unkept: Unkept
 }
 
 /** What an upstream behind the cache is made of. */
@@ -52,7 +52,7 @@ export class Lookup {
    * @param isAlone whether it waits for nobody else's answer
    * @throws as `CachedSender.answer`
    */
-  async answer (request: UpstreamRequest, isAlone = (this.#parts.scope.unkept.get(request.path) ?? 0) > this.#parts.now()): Promise<CacheAnswer> {
+  async answer (request: UpstreamRequest, isAlone = this.#parts.scope.unkept.has(request.path, this.#parts.now())): Promise<CacheAnswer> {
     const { shelf } = this.#parts.scope
     const resource = shelf.hold(request.path)
     try {

@@ -16,18 +16,29 @@ export interface Forwarding {
 type Fields = Record<string, string | string[]>
 
 /** Fields by which others tell who asked, and clients pretend: what no trusted proxy said is dropped. */
-const claimed = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-server', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'forwarded'] as const
-const claims: ReadonlySet<string> = new Set(claimed)
+const claims: ReadonlySet<string> = new Set(['forwarded', 'forwarded-for', 'true-client-ip', 'cf-connecting-ip', 'cf-connecting-ipv6', 'fastly-client-ip'].flatMap(spellings))
+
+/** The same, of all that begin with `x`. */
+const ownClaim = /^x[-_](?:forwarded(?:[-_]|$)|(?:(?:cluster[-_])?client|real)[-_]ip$|original[-_]forwarded[-_]for$|envoy[-_]external[-_]address$)/
+
+/** What this server says itself, and nobody else's word on it goes on unread. */
+const told: ReadonlySet<string> = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-prefix'])
+
+/** CGI and its heirs (RFC 3875 §4.1.18) read `_` as they read `-`. */
+function spellings (name: string): string[] {
+  return name.split('-').reduce<string[]>((before, part) => before.length === 0 ? [part] : before.flatMap(start => [`${start}-${part}`, `${start}_${part}`]), [])
+}
 
 /** Whether a field tells who asked: what a client says of it never goes on as it is. */
 export function isClaim (name: string): boolean {
-  return claims.has(name)
+  return name.charCodeAt(0) === 120 ? ownClaim.test(name) : claims.has(name)
 }
 
 /**
  * The fields by which this server tells who asked: `Forwarded` (RFC 7239) and `X-Forwarded-*`.
  *
- * @param before what a trusted proxy said of its own peers, to which this is appended; nothing of anybody else
+ * @param before what a trusted proxy sent, by lower-case name: what it said of its own peers, to which
+ *   this is appended, and of other `X-Forwarded-*`, which goes on; nothing of anybody else
  */
 export function forwardingFields ({ peer, client, prefix }: Forwarding, before: Readonly<Record<string, string | string[] | undefined>> = {}): Fields {
   const fields: Fields = {
@@ -37,6 +48,10 @@ export function forwardingFields ({ peer, client, prefix }: Forwarding, before: 
     forwarded: appended(text(before.forwarded), `for=${nodeOf(peer)};host=${quoted(client.host)};proto=${client.scheme}`)
   }
   if (client.prefix !== '' || prefix !== '') fields['x-forwarded-prefix'] = client.prefix + prefix
+  for (const name in before) {
+    const value = before[name]
+    if (name.startsWith('x-forwarded-') && !told.has(name) && value !== undefined) fields[name] = value
+  }
   return fields
 }
 
@@ -49,7 +64,7 @@ export function forwardingFields ({ peer, client, prefix }: Forwarding, before: 
  */
 export function addForwarding (fields: Fields, own: Readonly<Fields>, httpVersion: string): Fields {
   const via = text(fields.via)
-  for (const name of claimed) if (fields[name] !== undefined) delete fields[name]
+  for (const name in fields) if (isClaim(name)) delete fields[name]
   Object.assign(fields, own)
   fields.via = appended(via, `${httpVersion} ${PSEUDONYM}`)
   return fields

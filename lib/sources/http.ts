@@ -1,6 +1,7 @@
 import { typeOf } from '../http/media-type.ts'
 import { lastSegment } from '../paths/last-segment.ts'
 import { encodeSegment, type Key } from '../paths/request-path.ts'
+import { climbs } from '../upstream/climbing.ts'
 import type { Fields, Sender } from '../upstream/message.ts'
 import { discard } from './http/discard.ts'
 import { statusFailure } from './http/failures.ts'
@@ -96,9 +97,10 @@ export function httpSource (options: HttpSourceOptions): OriginSource {
 /** The path of a key; undefined for one that could lead anywhere but down. */
 function pathOf (key: Key): string | undefined {
   const segments = key.split('/')
-  if (segments.some(segment => segment === '' || segment === '.' || segment === '..')) return undefined
+  if (segments.some(segment => segment === '' || segment === '.')) return undefined
   try {
-    return `/${segments.map(encodeSegment).join('/')}`
+    const path = `/${segments.map(encodeSegment).join('/')}`
+    return climbs(path) ? undefined : path
   } catch {
     return undefined // half of a surrogate pair: no URL can hold it
   }

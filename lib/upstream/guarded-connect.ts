@@ -1,11 +1,10 @@
-import { lookup as resolveName, type LookupAddress, type LookupAllOptions } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { buildConnector } from 'undici'
+import { namesResolver, type Resolver } from './names-resolver.ts'
 import { isPublicAddress } from './public-address.ts'
 import { showResets } from './visible-resets.ts'
 
-/** Finds all addresses of a name, as `dns.lookup` with `all` does. */
-export type Resolver = (hostname: string, options: LookupAllOptions, callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void) => void
+export type { Resolver } from './names-resolver.ts'
 
 /** What connections prove, and who is believed: PEM texts. That certificates are verified is no option. */
 export interface TlsOptions {
@@ -26,7 +25,7 @@ export interface GuardedConnectOptions {
   readonly tls?: TlsOptions | undefined
   /** Offers HTTP/2 by ALPN. */
   readonly allowH2?: boolean | undefined
-  /** Instead of the system's resolver. */
+  /** A {@link namesResolver} that is shared with others, or any resolver. One of its own where nothing is given: two lookups at a time. */
   readonly lookup?: Resolver | undefined
 }
 
@@ -74,7 +73,7 @@ export function guardedConnect (options: GuardedConnectOptions, base: ConnectorB
     rejectUnauthorized: true,
     timeout: connectTimeoutMs,
     allowH2,
-    lookup: allowedLookup(lookup ?? resolveName, isAllowed)
+    lookup: allowedLookup(lookup ?? namesResolver(), isAllowed)
   })
   return function connectGuarded (target, callback) {
     const host = bareHost(target.hostname)

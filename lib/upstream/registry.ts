@@ -4,6 +4,7 @@ import type { Config, UpstreamConfig } from '../config/schema.ts'
 import { OwnConnections } from './gateway/own-connections.ts'
 import { guardedConnect, type TlsOptions } from './guarded-connect.ts'
 import { startHealthChecks, type HealthChecks, type Probe } from './health-checks.ts'
+import { namesResolver, type Resolver } from './names-resolver.ts'
 import type { OriginState } from './peer.ts'
 import { SocketBuffers } from './socket-buffers.ts'
 import { Upstream } from './upstream.ts'
@@ -37,8 +38,9 @@ export interface UpstreamLog {
 /** Nothing is connected to before the first request, or the first health check. @throws where a PEM file cannot be read */
 export async function openUpstreams (config: Pick<Config, 'upstreams'>, log: UpstreamLog): Promise<Upstreams> {
   const buffers = new SocketBuffers()
+  const lookup = namesResolver({ concurrency: 1 }) // beside that of remote sources, whose line clients can fill
   const open = new Map<string, OpenUpstream>()
-  for (const [name, own] of Object.entries(config.upstreams)) open.set(name, await openUpstream(name, own, { log, buffers }))
+  for (const [name, own] of Object.entries(config.upstreams)) open.set(name, await openUpstream(name, own, { log, buffers, lookup }))
   return {
     named: name => open.get(name)?.upstream,
     connectionsOf: name => open.get(name)?.connections,
@@ -63,10 +65,10 @@ interface OpenUpstream {
   readonly close: () => Promise<void>
 }
 
-async function openUpstream (name: string, config: UpstreamConfig, { log, buffers }: { log: UpstreamLog, buffers: SocketBuffers }): Promise<OpenUpstream> {
+async function openUpstream (name: string, config: UpstreamConfig, { log, buffers, lookup }: { log: UpstreamLog, buffers: SocketBuffers, lookup: Resolver }): Promise<OpenUpstream> {
   const { addresses, connectTimeoutMs, http2: allowH2, liveConnections, firstByteTimeoutMs, idleTimeoutMs, maxHeaderBytes } = config
   const tls = await readTls(config)
-  const connect = guardedConnect({ addresses, connectTimeoutMs, tls, allowH2 }, buffers.connector)
+  const connect = guardedConnect({ addresses, connectTimeoutMs, tls, allowH2, lookup }, buffers.connector)
   const upstream = new Upstream(name, config, {
     connect,
     buffers,
@@ -78,7 +80,7 @@ async function openUpstream (name: string, config: UpstreamConfig, { log, buffer
   const checks = config.healthCheck === undefined ? undefined : checked(upstream, config.healthCheck, connect)
   return {
     upstream,
-    connections: new OwnConnections({ name, origins: upstream.origins, connect: guardedConnect({ addresses, connectTimeoutMs, tls }), connections: liveConnections, firstByteTimeoutMs, idleTimeoutMs, maxHeaderBytes }),
+    connections: new OwnConnections({ name, origins: upstream.origins, connect: guardedConnect({ addresses, connectTimeoutMs, tls, lookup }), connections: liveConnections, firstByteTimeoutMs, idleTimeoutMs, maxHeaderBytes }),
     async close () {
       await checks?.stop()
       await upstream.close()

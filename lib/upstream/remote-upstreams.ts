@@ -1,6 +1,6 @@
 import type { Static } from 'typebox'
 import type { RemoteSource } from '../config/upstream-schema.ts'
-import { guardedConnect } from './guarded-connect.ts'
+import { guardedConnect, type Resolver } from './guarded-connect.ts'
 import type { Sender } from './message.ts'
 import { Upstream, type UpstreamOptions } from './upstream.ts'
 
@@ -16,10 +16,11 @@ export interface RemoteUpstreams {
 /**
  * @param name by which problems call all of them: that of the source
  * @param config what of the source's is about connections
+ * @param options `lookup`: a resolver that is shared with others
  */
-export function remoteUpstreams (name: string, config: Static<typeof RemoteSource>, options: Pick<UpstreamOptions, 'onEvent'> = {}): RemoteUpstreams {
+export function remoteUpstreams (name: string, config: Static<typeof RemoteSource>, { lookup, ...options }: Pick<UpstreamOptions, 'onEvent'> & { lookup?: Resolver } = {}): RemoteUpstreams {
   const { addresses, connections, connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs } = config
-  const connect = guardedConnect({ addresses, connectTimeoutMs })
+  const connect = guardedConnect({ addresses, connectTimeoutMs, lookup })
   const known = new Map<string, Upstream>() // in order of their last use
   const make = (origin: string): Upstream => new Upstream(name, {
     origins: [{ url: origin, weight: 1, drain: false }],

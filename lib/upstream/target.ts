@@ -1,4 +1,5 @@
 import { MediaError } from '../errors.ts'
+import { climbs } from './climbing.ts'
 
 /** How a mount's paths become an upstream's. */
 export interface TargetOptions {
@@ -10,12 +11,6 @@ export interface TargetOptions {
 
 /** The longest request target that is sent on, in characters. */
 const MAX_TARGET_LENGTH = 16 * 1024
-
-/**
- * What `/` and `\` are for whoever decodes once, or reads a backslash as a browser does; and a
- * parameter (RFC 3986 §3.3) hides nothing: some servers cut it off before they look for dots.
- */
-const climbs = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:[/\\;]|%2f|%5c|%3b|$)/i
 
 /**
  * The path and query of a request target below an upstream's base path: the mount's prefix
@@ -32,7 +27,7 @@ export function targetPath (target: string, { prefix, replacement }: TargetOptio
   const path = mark === -1 ? origin : origin.slice(0, mark)
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000- #\u007f]|%00/.test(path)) throw refusal('may not hold control characters, spaces or a fragment')
-  if (path.includes('.') || path.includes('%')) if (climbs.test(path)) throw refusal('may not hold dot segments')
+  if (climbs(path)) throw refusal('may not hold dot segments')
   const below = belowPrefix(path, prefix)
   return joined(replacement, below) + (mark === -1 ? '' : safeQuery(origin.slice(mark)))
 }

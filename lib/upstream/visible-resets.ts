@@ -26,11 +26,41 @@ export function showResets (socket: Socket): void {
     if (error.code === 'ECONNRESET') error.code = SOCKET_ERROR
   })
   const push = socket.push.bind(socket)
-  socket.push = function pushUnlessReset (chunk: unknown, encoding?: BufferEncoding): boolean {
-    if (chunk !== null || !wasReset(socket)) return push(chunk, encoding)
-    socket.destroy(Object.assign(new Error('The connection was reset behind its last bytes'), { code: SOCKET_ERROR }))
+  socket.push = function pushVisibly (chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (chunk !== null) return push(chunk, encoding)
+    if (wasReset(socket)) socket.destroy(Object.assign(new Error('The connection was reset behind its last bytes'), { code: SOCKET_ERROR }))
+    else if (isHalted(socket)) endOnceParsed(socket, () => push(null))
+    else return push(null)
     return false
   }
+}
+
+/**
+ * Holds the end of a connection back until undici has parsed all that came before it. While a slow
+ * reader halts its parser, undici asserts that no end comes, and the process would be lost
+ * (nodejs/undici#5360). A parser that goes on reads until nothing is left.
+ */
+function endOnceParsed (socket: Socket, pushEnd: () => void): void {
+  if (Object.hasOwn(socket, 'read')) return
+  const read = socket.read.bind(socket)
+  const end = (): void => {
+    if (socket.destroyed || !Object.hasOwn(socket, 'read') || isHalted(socket)) return
+    delete (socket as Partial<Socket>).read
+    pushEnd()
+    socket.read(0) // as Node.js does behind an end
+  }
+  socket.read = size => {
+    const chunk: unknown = read(size)
+    if (chunk === null) process.nextTick(end) // the parser may halt again at what it has read
+    return chunk
+  }
+}
+
+/** Whether undici has yet to parse what came. Connections that it does not parse have no such thing. */
+function isHalted (socket: Socket): boolean {
+  const key = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser')
+  const parser = key === undefined ? undefined : (socket as unknown as Record<symbol, { readonly paused: boolean } | null>)[key]
+  return parser !== undefined && parser !== null && (parser.paused || socket.readableLength > 0)
 }
 
 /** Connections that are ended from both sides have no peer any more either: theirs is no reset. */

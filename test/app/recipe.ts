@@ -1,7 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MediaOptions } from '../../app.ts'
 import { packageRoot } from '../../lib/package-root.ts'
+import { certificate, noOpenssl } from '../helpers/certificates.ts'
 
 /* The recipes of docs/upstreams.md, as they stand there. */
 
@@ -47,5 +48,10 @@ export function recipe (heading: string, places: Record<string, string>): MediaO
 /** A directory in which every recipe finds the files that it names by relative paths. */
 export async function furnish (directory: string): Promise<string> {
   await mkdir(join(directory, 'site'), { recursive: true })
+  if (noOpenssl === undefined) {
+    const [ca, client] = [certificate('ca'), certificate('client')]
+    for (const [name, file] of [['authority.pem', ca.certFile], ['client.pem', client.certFile], ['client.key', client.keyFile]] as const) await copyFile(file, join(directory, name))
+  }
+  await writeFile(join(directory, 'releases.json'), '{}')
   return directory
 }

@@ -30,7 +30,7 @@ const nginx = { skip: noNginx ?? false }
 t.test('every block of the page is a configuration that holds', async t => {
   const base = await furnish(await scratch(t))
   t.ok(blocks.length >= 12)
-  for (const block of blocks) t.ok(await resolveConfig(JSON.parse(block), { base }), block)
+  for (const block of blocks) t.ok(await resolveConfig(JSON.parse(block.replaceAll('/etc/media/', `${base}/`)), { base }), block)
   const [, readme = ''] = /## Other servers\n[^]*?```yaml\n([^]*?)```/.exec(await readFile(join(packageRoot, 'README.md'), 'utf8')) ?? []
   t.equal((await resolveConfig(parse(readme), { base })).config.mounts.length, 4, 'and so is that of the README')
 })

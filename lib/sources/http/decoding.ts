@@ -1,19 +1,16 @@
 import { pipeline, Transform, type Duplex, type Readable } from 'node:stream'
-import * as zlib from 'node:zlib'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { Fields } from '../../upstream/message.ts'
 import { tooLarge, wrongContent } from './failures.ts'
 import { joined } from './fields.ts'
 
-/** Content codings that are undone (RFC 9110 §8.4.1). Zstandard is there from Node.js 22.15 on. */
-const decoders = new Map<string, () => Duplex>([
-  ['gzip', zlib.createGunzip],
-  ['x-gzip', zlib.createGunzip],
-  ['deflate', zlib.createInflate],
-  ['br', zlib.createBrotliDecompress]
+/** Content codings that are undone (RFC 9110 §8.4.1). Not Zstandard: Node.js leaves out every frame after the first, and says nothing. */
+const decoders: ReadonlyMap<string, () => Duplex> = new Map<string, () => Duplex>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress]
 ])
-const { createZstdDecompress } = zlib as typeof zlib & { createZstdDecompress?: () => Duplex }
-/* c8 ignore next -- which of the two it is depends on the version of Node.js */
-if (createZstdDecompress !== undefined) decoders.set('zstd', createZstdDecompress)
 
 /** What undoes a coding. */
 export type Decoder = () => Duplex

@@ -32,8 +32,8 @@ export function bodyFailure (error: Error & { code?: string }, name: string): Er
   return damaged.test(code) ? wrongContent(name, 'came damaged', error) : error
 }
 
-/** Codes of zlib, Brotli and Zstandard. */
-const damaged = /^(?:Z_|ZSTD_|ERR_+(?:ERROR|BROTLI|ZSTD|PADDING))/
+/** Codes of zlib and Brotli. */
+const damaged = /^(?:Z_|ERR_+(?:ERROR|BROTLI|PADDING))/
 
 /**
  * What an answer that brings no file means. A refusal is told as one, since whoever asks cannot

@@ -1,9 +1,11 @@
 /** What keeps its bytes as long as there is room. */
 interface Keeping {
   bytes: Buffer | undefined
+  /** What it costs beside them, where that is known. */
+  readonly overhead?: number
 }
 
-/** What an entry costs beside its bytes. */
+/** What an entry costs beside its bytes, where it does not tell. */
 const ENTRY_BYTES = 512
 
 /** Small files in memory: of all together no more than a bound, those unused for the longest gone first. */
@@ -51,6 +53,6 @@ export class KeptBytes {
   }
 }
 
-function costOf ({ bytes }: Keeping): number {
-  return (bytes?.length ?? 0) + ENTRY_BYTES
+function costOf ({ bytes, overhead = ENTRY_BYTES }: Keeping): number {
+  return (bytes?.length ?? 0) + overhead
 }

@@ -1,4 +1,3 @@
-import { Recent } from '../../cache/recent.ts'
 import { SingleFlight } from '../../cache/single-flight.ts'
 import type { Fields, UpstreamResponse } from '../../upstream/message.ts'
 import type { Found, FoundFile } from '../source.ts'
@@ -8,6 +7,7 @@ import { statusFailure } from './failures.ts'
 import { freshnessOf } from './freshness.ts'
 import { HeldBodies } from './held-bodies.ts'
 import { KeptBytes } from './kept-bytes.ts'
+import { KnownFiles } from './known-files.ts'
 import { OriginRepresentation } from './origin-representation.ts'
 import type { Place } from './part.ts'
 import { ifChanged, mayBeSame } from './validators.ts'
@@ -42,14 +42,16 @@ export interface OriginFilesOptions extends Reading {
   readonly holdMs?: number | undefined
 }
 
-/** Files of a generation that are known: clients that ask for ever new ones push against it. */
-const KNOWN_FILES = 10_000
+/** What is known of a file takes this many bytes, beside texts: those of its key are in several places. */
+const FILE_BYTES = 2048
+const KEY_COPIES = 6
 
 /** A file that was described. */
 interface Known {
   readonly found: FoundFile
   readonly facts: OriginFacts
   readonly representation: OriginRepresentation
+  readonly overhead: number
   /** When its origin was asked last, on a clock that nobody sets back. */
   asked: number
   /** How long it is fresh from then on, in milliseconds. */
@@ -64,7 +66,7 @@ const ownFields: Fields = { 'accept': '*/*', 'accept-encoding': 'identity', 'use
 /** The files of an origin: known for as long as they are fresh, then asked for by one conditional request. */
 export class OriginFiles {
   readonly #options: OriginFilesOptions
-  readonly #known = new Recent<string, Known>(KNOWN_FILES)
+  readonly #known = new KnownFiles<Known>()
   readonly #flights = new SingleFlight<Known | 'directory' | undefined>()
   readonly #held: HeldBodies
   readonly #kept: KeptBytes
@@ -143,10 +145,11 @@ export class OriginFiles {
   #file (key: string, { facts, place }: { facts: OriginFacts, place: Place }): Known {
     const { smallBytes, wholeMs, maxBytes } = this.#options
     const asking: Place = { name: place.name, ask: async headers => await place.ask({ ...ownFields, ...headers }) }
+    const overhead = overheadOf(key, facts)
     const forget = (): void => { if (this.#known.get(key)?.representation === representation) this.forget(key) }
-    const representation = new OriginRepresentation({ place: asking, facts, maxBytes }, { held: this.#held, kept: this.#kept, smallBytes, wholeMs }, forget)
+    const representation = new OriginRepresentation({ place: asking, facts, maxBytes }, { held: this.#held, kept: this.#kept, smallBytes, wholeMs }, { overhead, forget })
     const { revision, changed } = facts
-    return { found: { kind: 'file', representation, revision, changed }, facts, representation, asked: 0, lifetime: 0 }
+    return { found: { kind: 'file', representation, revision, changed }, facts, representation, overhead, asked: 0, lifetime: 0 }
   }
 
   /** A 304 without a lifetime leaves the one that was told before (RFC 9111 §4.3.4). */
@@ -168,6 +171,10 @@ export class OriginFiles {
 /** Whether an origin that looked at no condition sent what is known: then it stays what it was. */
 function isSame (known: OriginFacts, facts: OriginFacts): boolean {
   return known.revision === facts.revision && known.size === facts.size && known.type === facts.type && known.isCoded === facts.isCoded
+}
+
+function overheadOf (key: string, { type, revision, validators: { entityTag = '' } }: OriginFacts): number {
+  return FILE_BYTES + KEY_COPIES * key.length + 2 * (type.length + revision.length + entityTag.length)
 }
 
 function claimed (known: Known | 'directory' | undefined): Found | undefined {

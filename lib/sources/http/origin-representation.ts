@@ -24,6 +24,7 @@ export class OriginRepresentation implements Representation {
   readonly lastModified: number | undefined
   bytes: Buffer | undefined
   cacheOutcome = 'origin'
+  readonly overhead: number
   readonly #described: Described
   readonly #around: Surroundings
   readonly #forget: () => void
@@ -32,13 +33,17 @@ export class OriginRepresentation implements Representation {
   #mayKeep = false
   #loading: Promise<Buffer | undefined> | undefined
 
-  /** @param forget told when the description holds no longer */
-  constructor (described: Described, around: Surroundings, forget: () => void) {
+  /**
+   * @param overhead bytes that knowing it costs
+   * @param forget told when the description holds no longer
+   */
+  constructor (described: Described, around: Surroundings, { overhead, forget }: { overhead: number, forget: () => void }) {
     const { facts } = described
     this.type = facts.type
     this.size = facts.size
     this.entityTag = entityTagOf(facts)
     this.lastModified = facts.validators.lastModified
+    this.overhead = overhead
     this.#described = described
     this.#around = around
     this.#forget = forget

@@ -1,11 +1,9 @@
+import { climbs } from '../../upstream/climbing.ts'
 import type { Fields } from '../../upstream/message.ts'
 import { single } from './fields.ts'
 
 /** Statuses that lead elsewhere (RFC 9110 §15.4): 300 is a choice, 304 none, 305 and 306 are no more. */
 const redirecting: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
-
-/** What one reader takes for a way up, and another for a name. */
-const climbs = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:[/\\;]|%2f|%5c|%3b|$)/i
 
 /** Stands for the origins of an upstream where none are known: then only what names no host is followed. */
 const NOWHERE = 'http://upstream.invalid'
@@ -40,6 +38,6 @@ function pathBelow (location: string, path: string, base: string): string | unde
   const { origin, pathname: root } = new URL(base)
   const prefix = root === '/' ? '' : root
   if (target.origin !== origin || target.username !== '' || target.password !== '') return undefined
-  if (!target.pathname.startsWith(`${prefix}/`) || climbs.test(target.pathname)) return undefined
+  if (!target.pathname.startsWith(`${prefix}/`) || climbs(target.pathname)) return undefined
   return target.pathname.slice(prefix.length) + target.search
 }

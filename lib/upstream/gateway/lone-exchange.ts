@@ -72,25 +72,40 @@ function asOfUndici (error: Error & { code?: string }): Error & { code?: string 
 }
 
 function begin ({ socket, lease: { origin } }: OwnConnection, request: LoneRequest, maxHeaderSize: number): ClientRequest {
-  const { method, path, headers, body, upgrade, trailers } = request
+  const { method, path, body, trailers } = request
   const options: RequestOptions = {
     createConnection: () => socket,
     setHost: false,
     method,
     path: origin.basePath + path,
-    headers: { host: origin.url.host, ...headers, ...(upgrade === undefined ? { connection: 'close' } : { connection: 'Upgrade', upgrade }) },
+    headers: { host: origin.url.host, ...framed(request) },
     maxHeaderSize
   }
   const outgoing = httpRequest(options)
   if (!(body instanceof Readable)) return outgoing.end(body)
   body.once('error', error => { outgoing.destroy(error) })
-  body.once('end', () => {
-    const fields = trailers?.()
-    if (fields !== undefined) outgoing.addTrailers(pairs(fields))
-    outgoing.end()
-  })
+  body.once('end', () => finish(outgoing, trailers?.()))
+  outgoing.flushHeaders() // a head that cannot be written fails here, where it is caught, and not at the first byte of the body
   body.pipe(outgoing, { end: false })
   return outgoing
+}
+
+/** Fields with those of the connection. `node:http` would not chunk the body of a GET by itself, and has no place for trailer fields then. */
+function framed ({ headers, upgrade, trailers }: LoneRequest): Fields {
+  if (upgrade !== undefined) return { ...headers, connection: 'Upgrade', upgrade }
+  if (trailers === undefined) return { ...headers, connection: 'close' }
+  const { 'content-length': _length, ...unframed } = headers
+  return { ...unframed, connection: 'close', 'transfer-encoding': 'chunked' }
+}
+
+/** Node.js parses more than it writes: trailer fields that it does not write fail their request. */
+function finish (outgoing: ClientRequest, trailers: Fields | undefined): void {
+  try {
+    if (trailers !== undefined) outgoing.addTrailers(pairs(trailers))
+    outgoing.end()
+  } catch (error) {
+    outgoing.destroy(error as Error)
+  }
 }
 
 async function headOf (outgoing: ClientRequest, { onInformation }: LoneRequest): Promise<IncomingMessage | [IncomingMessage, Socket, Buffer]> {

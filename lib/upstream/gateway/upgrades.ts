@@ -101,12 +101,23 @@ function ignore (): void {
   // What breaks is closed, and that is seen.
 }
 
-/** Requests that were pipelined before this one are answered first. */
+/**
+ * Requests that were pipelined before this one are answered first. Node.js has let go of the
+ * connection by now: it does not tell their answers any more that there is room again.
+ */
 function afterEarlierAnswers (socket: Dangling, go: () => void): void {
   const { _httpMessage: earlier } = socket
   if (socket.destroyed) return
-  if (earlier === undefined || earlier === null) go()
-  else earlier.once('close', () => { setImmediate(afterEarlierAnswers, socket, go) })
+  if (earlier === undefined || earlier === null) {
+    go()
+    return
+  }
+  const proceed = (): void => { earlier.emit('drain') }
+  socket.on('drain', proceed)
+  earlier.once('close', () => {
+    socket.off('drain', proceed)
+    setImmediate(afterEarlierAnswers, socket, go)
+  })
 }
 
 /** Gathers what a client sends ahead, and sees it leave. @returns what ends that, and gives what was sent */

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { hintedLinks } from '../../../lib/upstream/early-hints.ts'
+import { cpuMs } from '../../helpers/process.ts'
 
 t.test('links are told one by one', t => {
   const cases: Array<[string | string[] | undefined, string[]]> = [
@@ -25,5 +26,14 @@ t.test('a hostile field takes no time', t => {
     hintedLinks(text)
     t.ok(performance.now() - before < 5000, `${text.slice(0, 8)} ${Math.round(performance.now() - before)} ms`)
   }
+  t.end()
+})
+
+t.test('parameters that can be read in many ways are read in one', t => {
+  for (const text of [`<a>${';a=b'.repeat(200)};"`, `<a>${';a="b"'.repeat(200)};"`, `<a>${';a='.repeat(200)};"x`, `<a>${'; a=b='.repeat(200)} x`]) {
+    const took = cpuMs(() => t.same(hintedLinks(text), []))
+    t.ok(took < 200, `${text.slice(0, 12)} ${Math.round(took)} ms`)
+  }
+  for (const text of [`<a>${';a=b'.repeat(200)}`, `<a>${'; a="b"'.repeat(200)}`]) t.same(hintedLinks(text), [text])
   t.end()
 })

@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { connect, Socket } from 'node:net'
 import t from 'tap'
 import { buildConnector, Client } from 'undici'
+import { guardedConnect, type ConnectorBuilder } from '../../../lib/upstream/guarded-connect.ts'
+import { SocketBuffers } from '../../../lib/upstream/socket-buffers.ts'
 import { showResets } from '../../../lib/upstream/visible-resets.ts'
 import type { Test } from '../../helpers/app.ts'
 import { answer, bytes, content, head, noLength, rawOrigin, reset, resetMidBody, taken, tlsOrigin, type RawOrigin, type Script } from '../../helpers/origin.ts'
@@ -125,3 +127,84 @@ t.test('a socket without a handle of the kernel ends as ever', async t => {
   socket.push(null)
   t.equal((await taken(socket)).bytes, 1)
 })
+
+// While undici's parser is halted by a slow reader, it asserts that no connection ends (nodejs/undici#5360).
+const connectors: Array<[string, ConnectorBuilder]> = [['as undici makes them', buildConnector], ['that read into pooled buffers', new SocketBuffers().connector]]
+
+/** Halts at each piece, and at the head; goes on when told to. */
+function haltingRequest (made: Client): { body: Buffer[], started: Promise<void>, ended: Promise<Error | undefined>, goOn: () => void } {
+  const body: Buffer[] = []
+  let flow = (): void => {}
+  let begin = (): void => {}
+  const started = new Promise<void>(resolve => { begin = resolve })
+  const ended = new Promise<Error | undefined>(resolve => {
+    made.dispatch({ method: 'GET', path: '/' }, {
+      onConnect () {},
+      onHeaders (_status: number, _headers: Buffer[], resume: () => void) {
+        flow = resume
+        begin()
+        return false
+      },
+      onData (piece: Buffer) {
+        body.push(Buffer.from(piece))
+        return piece.length === 0 // going on begins with an empty piece
+      },
+      onComplete () { resolve(undefined) },
+      onError: resolve
+    })
+  })
+  return { body, started, ended, goOn: () => flow() }
+}
+
+for (const [name, builder] of connectors) {
+  const halting = (t: Test, url: string): Client => {
+    const made = new Client(url, { connect: guardedConnect({ addresses: 'any', connectTimeoutMs: 5000 }, builder) })
+    t.teardown(async () => await made.destroy())
+    return made
+  }
+
+  t.test(`a body whose reader is late is whole though its connection has ended, on connections ${name}`, async t => {
+    for (const size of [0, 1, 5000, 65_536, 66_000, 70_000, 100_000, 130_000, 400_000]) {
+      for (const fields of [{}, { 'Content-Length': size, Connection: 'close' }]) {
+        const whole = content(size)
+        let hasEnded = false
+        const origin = await rawOrigin(t, ({ socket }) => {
+          socket.write(head(200, fields))
+          socket.end(whole.bytes(), () => { hasEnded = true })
+        })
+        const { body, started, ended, goOn } = haltingRequest(halting(t, origin.url))
+        await started
+        await eventually(() => {
+          if (size > 200_000 && !hasEnded) goOn() // more than the kernel holds: the end comes when some was read
+          return hasEnded
+        })
+        const timer = setInterval(goOn, 15) // the end comes while it is halted
+        t.equal(await ended, undefined, `${size} bytes, ${Object.keys(fields).join(' ')}`)
+        clearInterval(timer)
+        t.ok(Buffer.concat(body).equals(whole.bytes()))
+      }
+    }
+  })
+
+  t.test(`a body that is cut while its reader halts fails, on connections ${name}`, async t => {
+    for (const fields of [{ 'Content-Length': 90_000 }, { 'Content-Length': 90_000, Connection: 'close' }, { 'Transfer-Encoding': 'chunked' }]) {
+      const origin = await rawOrigin(t, ({ socket }) => { socket.end(`${head(200, fields)}${'Content-Length' in fields ? '' : '1000\r\n'}x`) })
+      const { started, ended, goOn } = haltingRequest(halting(t, origin.url))
+      await started
+      const timer = setInterval(goOn, 15)
+      t.ok(await ended, Object.keys(fields).join(' '))
+      clearInterval(timer)
+    }
+  })
+
+  t.test(`a halted connection whose end is held back can be destroyed, on connections ${name}`, async t => {
+    const origin = await rawOrigin(t, ({ socket }) => { socket.end(`${head(200)}${'x'.repeat(70_000)}`) })
+    const made = halting(t, origin.url)
+    const { started, ended, goOn } = haltingRequest(made)
+    await started
+    await new Promise(resolve => setTimeout(resolve, 30))
+    await made.destroy()
+    t.ok(await ended)
+    goOn()
+  })
+}
