@@ -33,12 +33,6 @@ t.test('PEM files that cannot be read are mistakes', async t => {
   t.strictSame(await ofTls(base, { ca: 'a.txt' }), ['upstreams.vault.tls.ca: Expected a PEM file with a certificate (-----BEGIN CERTIFICATE-----) but there is none in it'])
 })
 
-t.test('a PEM file that the server may not read is a mistake', { skip: process.getuid?.() === 0 ? 'the superuser may read all' : false }, async t => {
-  const base = await scratch(t, { 'ca.pem': 'a' })
-  await chmod(join(base, 'ca.pem'), 0)
-  t.match(await ofTls(base, { ca: 'ca.pem' }), [/ is one that the server may not read$/])
-})
-
 t.test('each certificate of a PEM file is read', openssl, async t => {
   const { cert } = certificate('ca')
   const broken = cert.replace(/\n[A-Za-z0-9+/]{10}/, '\nAAAAAAAAAA')
