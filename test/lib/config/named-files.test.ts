@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, truncate } from 'node:fs/promises'
+import { truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { scratch, type Test } from '../../helpers/app.ts'
