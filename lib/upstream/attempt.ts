@@ -103,10 +103,6 @@ export class Attempt {
     if (this.#status === 304 && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#listener.completed(undefined)
     else this.#listener.failed(error)
   }
-
-  onUpgrade (): void {
-    this.onError(new Error('bad upgrade'))
-  }
 }
 
 /** Fields that go on: without those of the connection. */

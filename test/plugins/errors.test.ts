@@ -1,6 +1,6 @@
 import t from 'tap'
 import { MediaError } from '../../lib/errors.ts'
-import errors from '../../plugins/errors.ts'
+import errors, { serverOptions } from '../../plugins/errors.ts'
 import { ask, oneMount, raw, scratch, serve, serveMedia } from '../helpers/app.ts'
 
 t.test('every failure is a problem document with a stable code and the request id', async t => {
@@ -43,4 +43,20 @@ t.test('what fails before a route is found is a problem too', async t => {
     t.match(answer, new RegExp(`^HTTP/1.1 ${status} `), bytes.slice(0, 30))
     if (!bytes.startsWith('GET / HTTP/1.1\r\n\r\n')) t.match(answer, `"code":"${code}"`)
   }
+})
+
+t.test('a body that breaks while it is being answered ends the connection, since its rest will never come', async t => {
+  const served = await serve(t, async app => {
+    await app.register(errors)
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', function leaveBody (_request, _payload, done) { done(null) })
+    app.post('/', (_request, reply) => {
+      reply.hijack()
+      reply.raw.writeHead(200)
+      reply.raw.write('begun')
+    })
+  }, serverOptions)
+  const answered = await raw(served, 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nZZ\r\n', 15_000)
+  t.match(answered, /^HTTP\/1\.1 200 OK[^]*begun\r\n$/)
+  t.notMatch(answered, /400/)
 })

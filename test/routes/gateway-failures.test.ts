@@ -36,6 +36,9 @@ t.test('an origin that ends the connection instead of an answer, or answers what
 t.test('a status that is none is a failure of the origin', async t => {
   for (const status of [600, 999]) await fails(t, await serveGateway(t, (await rawOrigin(t, answer('ok', {}, status))).url), { status: 502, code: 'upstream-malformed' })
   t.equal((await ask(await serveGateway(t, (await rawOrigin(t, answer('ok', {}, 599))).url), '/api/')).status, 599)
+  const handshake = await wire(t, await serveGateway(t, (await rawOrigin(t, answer('ok', {}, 999))).url))
+  handshake.send(head('GET /api/', ['Connection: Upgrade', 'Upgrade: websocket']))
+  await handshake.until(/^HTTP\/1\.1 502 [^]*upstream-malformed/)
 })
 
 t.test('a head that is larger than it may be', async t => {

@@ -54,10 +54,9 @@ t.test('as often as is configured, and not after the head', async t => {
 
 t.test('another origin is asked, where there is one', async t => {
   for (const script of [kit.resetBeforeHead(), undefined]) {
-    const port = await freePort()
-    const bad = script === undefined ? { url: `http://127.0.0.1:${port}`, requests: undefined } : await kit.rawOrigin(t, script)
+    const badOne = async (): Promise<string> => script === undefined ? `http://127.0.0.1:${await freePort()}` : (await kit.rawOrigin(t, script)).url
     const good = await kit.rawOrigin(t, kit.answer())
-    const { upstream } = await open(t, [bad.url, good.url, bad.url], { ejectAfter: 1000, retries: 2, retryBudget: 1 })
+    const { upstream } = await open(t, [await badOne(), good.url, await badOne()], { ejectAfter: 1000, retries: 2, retryBudget: 1 })
     for (let time = 0; time < 20; time++) t.equal((await get(upstream)).status, 200)
     t.equal(good.requests.length, 20)
   }
