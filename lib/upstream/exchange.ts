@@ -172,7 +172,8 @@ export class Exchange implements AttemptListener, BodySource {
 
   /** All of the body, in bytes of its own. */
   #whole (): Buffer {
-    if (this.#earlyBytes === 0) return nothing
+    const [first = nothing] = this.#early
+    if (this.#early.length < 2 && this.#context.buffers?.isLent(first) !== true) return first
     const whole = Buffer.concat(this.#early, this.#earlyBytes)
     for (const chunk of this.#early) this.taken(chunk)
     return whole

@@ -14,27 +14,27 @@ async function servers (t: { teardown (close: () => unknown): unknown }, options
 }
 
 t.test('each origin has connections of its own, made when it is first asked', async t => {
-  const { senderOf } = await servers(t)
-  t.equal(senderOf(new URL('http://127.0.0.1:1/a')), senderOf(new URL('http://127.0.0.1:1/b')))
-  t.not(senderOf(new URL('http://127.0.0.1:1/a')), senderOf(new URL('http://127.0.0.1:2/a')))
+  const remote = await servers(t)
+  t.equal(remote.senderOf(new URL('http://127.0.0.1:1/a')), remote.senderOf(new URL('http://127.0.0.1:1/b')))
+  t.not(remote.senderOf(new URL('http://127.0.0.1:1/a')), remote.senderOf(new URL('http://127.0.0.1:2/a')))
 })
 
 t.test('who was not asked for the longest is given up, and what is under way comes to its end', async t => {
   let answer = (): void => {}
   const slow = await origin(t, (_request, response) => { answer = () => response.end('late') })
-  const { senderOf } = await servers(t)
+  const remote = await servers(t)
   const url = new URL(slow.url)
-  const first = senderOf(url)
+  const first = remote.senderOf(url)
   const waiting = first.send({ method: 'GET', path: '/', headers: {} })
   await eventually(() => slow.requests.length === 1)
-  for (let port = 1; port <= 300; port++) senderOf(new URL(`http://127.0.0.1:${port}/`))
-  t.not(senderOf(url), first)
+  for (let port = 1; port <= 300; port++) remote.senderOf(new URL(`http://127.0.0.1:${port}/`))
+  t.not(remote.senderOf(url), first)
   answer()
-  t.equal((await waiting).body.toString(), 'late')
+  t.same((await waiting).body, Buffer.from('late'))
 })
 
 t.test('what the source says of connections holds', async t => {
   const silent = await origin(t, () => {})
-  const { senderOf } = await servers(t, { firstByteTimeoutMs: 200 })
-  await t.rejects(senderOf(new URL(silent.url)).send({ method: 'GET', path: '/', headers: {} }), { code: 'upstream-timeout', message: /any/ })
+  const remote = await servers(t, { firstByteTimeoutMs: 200 })
+  await t.rejects(remote.senderOf(new URL(silent.url)).send({ method: 'GET', path: '/', headers: {} }), { code: 'upstream-timeout', message: /any/ })
 })
