@@ -34,7 +34,9 @@ export function freshnessOf (headers: Fields, now = Date.now()): Freshness {
   const expires = headers.expires
   if (seconds === undefined && expires === undefined) return { ms: undefined, storable }
   const lifetime = seconds === undefined ? lifetimeUntil(single(headers, 'expires'), single(headers, 'date'), now) : secondsOf(seconds)
-  const age = secondsOf(single(headers, 'age') ?? '')
+  // An answer that says when it was made is as old as that, whatever it passed (RFC 9111 §4.2.3).
+  const apparent = (now - (parseHttpDate(single(headers, 'date') ?? '') ?? now)) / 1000
+  const age = Math.max(secondsOf(single(headers, 'age') ?? ''), apparent)
   return { ms: Math.min(MAX_FRESH_MS, Math.max(0, lifetime - age) * 1000), storable }
 }
 
