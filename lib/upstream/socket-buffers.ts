@@ -13,8 +13,8 @@ const LARGE_BYTES = 256 * 1024
 /** Bytes of the buffer that all connections read into first, and of the buffers that take what is copied out of it. */
 const SMALL_BYTES = 64 * 1024
 
-/** Fewer bytes are copied into a buffer of their own: mostly they are a whole answer, which is then sent as it is, and few would hold a pooled one. */
-const FEW_BYTES = 32 * 1024
+/** Fewer bytes are copied into a buffer of their own: few would hold a pooled one, and making one so small costs next to nothing. */
+const FEW_BYTES = 4 * 1024
 
 /** Bounds on what connections read into. */
 export interface SocketBufferOptions {

@@ -1,6 +1,7 @@
 import { ServerResponse, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { isHandshake, plainHead } from './handshake.ts'
+import { hasBody } from './request-body.ts'
 
 /** What a client may send ahead of the answer to its handshake, in bytes. RFC 6455 §4.1 lets it send nothing. */
 const MAX_EARLY_BYTES = 64 * 1024
@@ -35,6 +36,19 @@ export class Upgrades {
   constructor (server: Server) {
     this.#server = server
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => { this.#take(request, socket, head) })
+    this.#choose(server)
+  }
+
+  /**
+   * Newer versions of Node.js hand over a connection behind the body of a request, which could not
+   * be put back, but ask before: with a body no wish is heard (RFC 9110 §7.8).
+   */
+  #choose (server: Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean }): void {
+    if (server.shouldUpgradeCallback === undefined) return
+    /* c8 ignore start -- only where Node.js asks, from 24.9 on: the tests run there too */
+    const usual = server.shouldUpgradeCallback.bind(server)
+    server.shouldUpgradeCallback = request => usual(request) && (!hasBody(request) || (this.#routeOf(request.url ?? '/') === undefined && server.listenerCount('upgrade') > 1))
+    /* c8 ignore stop */
   }
 
   /** From now on handshakes below a prefix are routed. */
