@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http'
-import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
+import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { requester } from '../lib/upstream/gateway/requester.ts'
 import type { GatewayMount } from '../plugins/gateway.ts'
@@ -22,6 +22,7 @@ export default async function gateway (scope: FastifyInstance, options: { gatewa
   }
   scope.takeWhatComes(mount.prefix)
 
+  const { default: httpProxy } = await import('@fastify/http-proxy') // who has no gateway needs none of it
   await scope.register(httpProxy, {
     upstream: NOWHERE,
     undici: requester as unknown as NonNullable<FastifyHttpProxyOptions['undici']>,
