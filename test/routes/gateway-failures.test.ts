@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import t from 'tap'
 import { ask } from '../helpers/app.ts'
 import { certificate, noOpenssl } from '../helpers/certificates.ts'
@@ -36,6 +37,8 @@ t.test('an origin that ends the connection instead of an answer, or answers what
 t.test('a status that is none is a failure of the origin', async t => {
   for (const status of [600, 999]) await fails(t, await serveGateway(t, (await rawOrigin(t, answer('ok', {}, status))).url), { status: 502, code: 'upstream-malformed' })
   t.equal((await ask(await serveGateway(t, (await rawOrigin(t, answer('ok', {}, 599))).url), '/api/')).status, 599)
+  const own = { name: 'own', send: async () => ({ status: 700, headers: {}, body: Readable.from(['x']), trailers: () => undefined }) }
+  await fails(t, await serveGateway(t, 'http://127.0.0.1:1', { mount: { hooks: { resolve: () => own } } }), { status: 502, code: 'upstream-malformed' })
   const handshake = await wire(t, await serveGateway(t, (await rawOrigin(t, answer('ok', {}, 999))).url))
   handshake.send(head('GET /api/', ['Connection: Upgrade', 'Upgrade: websocket']))
   await handshake.until(/^HTTP\/1\.1 502 [^]*upstream-malformed/)
