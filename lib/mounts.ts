@@ -10,7 +10,9 @@ import { senderStack, UpstreamCaches, type SenderStack } from './upstream/sender
 import { openSources } from './sources/registry.ts'
 import { sendersOf } from './sources/senders.ts'
 import type { Source } from './sources/source.ts'
+import type { UpstreamPlace } from './upstream/client-request.ts'
 import type { GatewayParts } from './upstream/gateway/ask.ts'
+import type { HookedUpstream } from './upstream/hooked.ts'
 import type { UpstreamHooks } from './upstream/hooks.ts'
 import type { Sender } from './upstream/message.ts'
 import { proxyTest, redirectTarget } from './upstream/redirect-target.ts'
@@ -37,15 +39,9 @@ export interface MountParts<Request> {
 }
 
 /** A mount of an upstream. */
-export interface ProxyParts<Request> {
-  readonly prefix: string
-  readonly upstream: Sender
-  readonly upstreamPath: string
-  readonly host: 'origin' | 'client'
+export interface ProxyParts<Request> extends HookedUpstream<Request>, UpstreamPlace {
   readonly vary: string | undefined
   readonly ownsCors: boolean
-  readonly hooks: UpstreamHooks<Request> | undefined
-  readonly named: (name: string) => Sender | undefined
   /** How answers are changed, by the URL under which clients reach the root of this server. */
   readonly rewriterFor: (publicBase: string | undefined, upstream?: string) => ResponseRewriter
   /** Whether bodies are changed too. */
@@ -55,11 +51,8 @@ export interface ProxyParts<Request> {
 type RewriterFor = (publicBase: string | undefined) => ResponseRewriter
 
 /** A mount behind which another server's API stands. */
-export interface GatewayPlaces<Request> extends GatewayParts<Request> {
-  readonly prefix: string
-  readonly upstreamPath: string
-  readonly host: 'origin' | 'client'
-  readonly ownCors: boolean
+export interface GatewayPlaces<Request> extends GatewayParts<Request>, UpstreamPlace {
+  readonly ownsCors: boolean
 }
 
 /** A mount whose clients are sent elsewhere. */
@@ -124,8 +117,8 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
       mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, digests: mount.digest ? digests : undefined, ...images.at(mount, prefix, root) }),
       proxyAt: prefix => proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] }),
       gatewayAt (prefix) {
-        const { rewriterFor, ownsCors: ownCors, ...parts } = proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] })
-        return { ...parts, ownCors, connectionsOf: name => upstreams.connectionsOf(name), around: (sender, request) => rewritingSender(sender, rewriterFor(request.publicBase, sender.name)) }
+        const { rewriterFor, ...parts } = proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] })
+        return { ...parts, connectionsOf: name => upstreams.connectionsOf(name), around: (sender, request) => rewritingSender(sender, rewriterFor(request.publicBase, sender.name)) }
       },
       redirectAt: prefix => redirectParts(config, mount, { prefix, hooks: hooks[mount.prefix] })
     }),

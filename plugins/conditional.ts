@@ -4,6 +4,7 @@ import { create as contentDisposition } from 'content-disposition'
 import type { FastifyInstance, FastifyReply, onSendHookHandler, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
+import { ClientLeft, whileClientStays } from '../lib/http/client-left.ts'
 import type { DigestMemory } from '../lib/http/digest-memory.ts'
 import { wantedDigest } from '../lib/http/digest.ts'
 import { planMultipart, type MultipartPlan } from '../lib/http/multipart-byteranges.ts'
@@ -111,26 +112,16 @@ async function deliverAgain (reply: FastifyReply, error: unknown, attempt: () =>
 async function completeAndSend (reply: FastifyReply, complete: NonNullable<Representation['complete']>): Promise<FastifyReply> {
   const { raw: response, request: { raw: { socket, method } } } = reply
   await turnOf(response, socket)
-  const left = new AbortController()
-  const leave = (): void => left.abort(new ClientLeft())
-  if (socket.destroyed || response.destroyed) leave()
-  else response.once('close', leave)
   try {
-    left.signal.throwIfAborted()
-    const completed = await complete({ make: method !== 'HEAD', signal: left.signal })
-    reply.representation = completed
-    return await send(reply, completed)
+    return await whileClientStays(response, async signal => {
+      const completed = await complete({ make: method !== 'HEAD', signal })
+      reply.representation = completed
+      return await send(reply, completed)
+    })
   } catch (error) {
     if (error instanceof ClientLeft) return reply.code(499).send()
     throw error
-  } finally {
-    response.off('close', leave)
   }
-}
-
-/** Nobody is there to take an answer. */
-class ClientLeft extends Error {
-  override readonly name = 'ClientLeft'
 }
 
 /** Everything that was asked for, now that it is certain that something is to be sent. */
@@ -154,8 +145,10 @@ function sendParts (reply: FastifyReply, representation: Representation): Fastif
   }
   if (method === 'GET' && headers.range !== undefined && representation.size !== undefined && rangeApplies(headers, representation)) {
     const ranges = parseRange(headers.range, representation.size)
-    if (ranges === 'unsatisfiable') representation.release?.()
-    if (ranges === 'unsatisfiable') throw new MediaError('range-not-satisfiable', { headers: { 'content-range': contentRange(representation.size), 'accept-ranges': 'bytes' } })
+    if (ranges === 'unsatisfiable') {
+      representation.release?.()
+      throw new MediaError('range-not-satisfiable', { headers: { 'content-range': contentRange(representation.size), 'accept-ranges': 'bytes' } })
+    }
     // Several ranges travel in one multipart body, and their coding would be taken for its own.
     if (ranges !== 'whole' && (ranges.length === 1 || representation.encoding === undefined)) return sendRanges(reply, representation, representation.size, ranges)
   }

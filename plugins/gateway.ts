@@ -4,8 +4,12 @@ import type { FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
+import { ClientLeft, whileClientStays } from '../lib/http/client-left.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
-import { ask, substituteFor, type GatewayParts } from '../lib/upstream/gateway/ask.ts'
+import { isBare, mayTrail, sendable } from '../lib/upstream/answer-body.ts'
+import type { UpstreamPlace } from '../lib/upstream/client-request.ts'
+import { substituteFor } from '../lib/upstream/hooked.ts'
+import { ask, type GatewayParts } from '../lib/upstream/gateway/ask.ts'
 import { tellEarly } from '../lib/upstream/early-hints.ts'
 import { answerFields } from '../lib/upstream/passed-fields.ts'
 import type { LoneRequest, Switched } from '../lib/upstream/gateway/lone-exchange.ts'
@@ -18,15 +22,9 @@ import { Upgrades, type Upgrade } from '../lib/upstream/gateway/upgrades.ts'
 import type { Fields, UpstreamResponse } from '../lib/upstream/message.ts'
 
 /** An API as one URL prefix shows it. */
-export interface GatewayMount extends GatewayParts<FastifyRequest> {
-  /** The whole prefix in the URL, without a trailing slash; `''` at the root. */
-  readonly prefix: string
-  /** Takes the place of the prefix. Default `/`. */
-  readonly upstreamPath?: string
-  /** Whose name the origin sees in `Host`. Default that of the origin. */
-  readonly host?: 'origin' | 'client'
+export interface GatewayMount extends GatewayParts<FastifyRequest>, UpstreamPlace {
   /** Whether the scope has CORS rules of its own: those of the origin are dropped then. Default false. */
-  readonly ownCors?: boolean
+  readonly ownsCors?: boolean
 }
 
 /** What `reply.from` of @fastify/reply-from is called with. */
@@ -82,10 +80,10 @@ function takeAnyMediaType (request: FastifyRequest, _reply: FastifyReply, payloa
 
 async function begin (reply: FastifyReply, mount: GatewayMount, { from, tunnels }: { from: From, tunnels: Set<Switched> }): Promise<FastifyReply> {
   const { request, raw: response } = reply
-  const { raw, client, isFromTrustedProxy: isTrusted, body } = request
+  const { raw } = request
   request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
   reply.cacheOutcome = 'gateway'
-  const outgoing = outgoingRequest(raw, { ...mount, client, isTrusted, body })
+  const outgoing = outgoingRequest(request, mount)
   if (response.socket === null) await turnOf(response, raw.socket)
   if (raw.socket.destroyed || response.destroyed) return reply.code(499).send()
   const upgrade = upgradesAt.get(reply.server.server)?.of(raw)
@@ -101,11 +99,6 @@ async function begin (reply: FastifyReply, mount: GatewayMount, { from, tunnels 
     onResponse: () => passage.sendOn()
   })
   return reply
-}
-
-/** Nobody is there to take an answer. */
-class ClientLeft extends Error {
-  override readonly name = 'ClientLeft'
 }
 
 /** One request on its way to an upstream, and the answer back. */
@@ -128,36 +121,26 @@ class Passage implements Ticket {
 
   async send (): Promise<void> {
     const { request, raw: response, log } = this.#reply
-    const left = new AbortController()
-    const leave = (): void => left.abort(new ClientLeft())
-    response.once('close', leave)
     try {
-      const answer = await ask(this.#mount, request, { ...this.#outgoing, signal: left.signal, onInformation: (status, fields) => tellEarly(response, status, fields) })
+      const answer = await whileClientStays(response, async signal => await ask(this.#mount, request, { ...this.#outgoing, signal, onInformation: (status, fields) => tellEarly(response, status, fields) }))
       if ('socket' in answer) this.#switched = answer
       else this.#take(answer)
     } catch (error) {
       this.#failure = error
-      const substitute = await substituteFor(this.#mount, request, error).catch((own: unknown) => { this.#failure = own })
+      const substitute = await substituteFor(this.#mount, error, request).catch((own: unknown) => { this.#failure = own })
       if (substitute === undefined) return
       log.warn({ err: error }, 'The app answers in place of the upstream')
-      this.#take(substitute)
-    } finally {
-      response.off('close', leave)
+      this.#take({ ...substitute, body: Buffer.from(substitute.body), trailers: () => undefined })
     }
   }
 
   /** The answer as the client gets it. */
-  #take ({ headers, body, status, trailers }: UpstreamResponse): void {
-    const mayTrail = body instanceof Readable && headers['content-length'] === undefined && !this.#isBare(status) && this.#reply.request.raw.httpVersion !== '1.0'
-    this.answer = { status, body, trailers, headers: this.#fields(headers, mayTrail) }
+  #take (answer: UpstreamResponse): void {
+    this.answer = { ...answer, trailers: () => answer.trailers(), headers: this.#fields(answer.headers, mayTrail(answer, this.#reply.request.raw)) }
   }
 
-  #fields (fields: Fields, mayTrail: boolean): Fields {
-    return answerFields(fields, { present: this.#present, ownCors: this.#mount.ownCors ?? false, mayTrail })
-  }
-
-  #isBare (status: number): boolean {
-    return this.#reply.request.raw.method === 'HEAD' || status === 204 || status === 304
+  #fields (fields: Fields, canTrail: boolean): Fields {
+    return answerFields(fields, { present: this.#present, ownsCors: this.#mount.ownsCors ?? false, mayTrail: canTrail })
   }
 
   /** What @fastify/reply-from would send, were it not for what it does not know. */
@@ -205,7 +188,7 @@ class Passage implements Ticket {
 
   #sendBody ({ status, headers, body, trailers }: UpstreamResponse): void {
     const reply = this.#reply
-    if (this.#isBare(status)) {
+    if (isBare(status, reply.request.raw)) {
       if (body instanceof Readable) body.resume()
       if (status === 204) reply.removeHeader('content-length')
       reply.send()
@@ -216,8 +199,7 @@ class Passage implements Ticket {
       else this.#sendFailure(body.errored)
     } else {
       reply.header('content-length', String(body.length))
-      // Of bytes without a type Fastify would say that they have one.
-      reply.send(headers['content-type'] === undefined && body.length > 0 ? Readable.from([body], { objectMode: false }) : body)
+      reply.send(sendable(body, headers))
     }
   }
 

@@ -1,44 +1,33 @@
-import type { Socket } from 'node:net'
-import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { MediaError } from '../lib/errors.ts'
-import { addForwarding, forwardingFields, isClaim } from '../lib/http/forwarding.ts'
-import { plainAddress } from '../lib/http/ip-address.ts'
+import { ClientLeft, whileClientStays } from '../lib/http/client-left.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
-import { showTruncation } from '../lib/http/visible-end.ts'
 import { addVary } from '../lib/http/vary.ts'
+import { showTruncation } from '../lib/http/visible-end.ts'
 import type { CacheAnswer } from '../lib/http-cache/answer.ts'
 import type { CachedSender as Cached } from '../lib/http-cache/cached-sender.ts'
+import { isBare, mayTrail, sendable } from '../lib/upstream/answer-body.ts'
+import { fieldReader, fieldsFor, pathFor, type UpstreamPlace } from '../lib/upstream/client-request.ts'
+import { discard } from '../lib/upstream/discard.ts'
 import { tellEarly } from '../lib/upstream/early-hints.ts'
+import { headFor, senderFor, substituteFor, type HookedUpstream } from '../lib/upstream/hooked.ts'
 import type { OutgoingRequest, UpstreamHooks } from '../lib/upstream/hooks.ts'
 import type { Fields, Sender, UpstreamRequest, UpstreamResponse } from '../lib/upstream/message.ts'
+import type { OriginState } from '../lib/upstream/origins.ts'
+import { answerFields } from '../lib/upstream/passed-fields.ts'
 import { rewritingSender } from '../lib/upstream/rewrite/rewriting-sender.ts'
 import type { ResponseRewriter } from '../lib/upstream/rewrite/response-rewriter.ts'
-import { answerFields, askedHost, requestFields } from '../lib/upstream/passed-fields.ts'
-import type { OriginState } from '../lib/upstream/origins.ts'
 import type { Upstream } from '../lib/upstream/upstream.ts'
-import { targetPath } from '../lib/upstream/target.ts'
 
 /** Hooks of an app, with Fastify's own request. */
 export type ProxyHooks = UpstreamHooks<FastifyRequest>
 
 /** An upstream as one URL prefix shows it. */
-export interface ProxyMount {
-  /** The whole prefix in the URL, without a trailing slash; `''` at the root. */
-  readonly prefix: string
-  readonly upstream: Sender
-  /** Takes the place of the prefix. Default `/`. */
-  readonly upstreamPath?: string
-  /** Whose name the origin sees in `Host`. Default that of the origin. */
-  readonly host?: 'origin' | 'client'
+export interface ProxyMount extends HookedUpstream<FastifyRequest>, UpstreamPlace {
   /** Fields of the request that decided for this way, for `Vary`. */
   readonly vary?: string | undefined
   /** Whether the mount has a CORS policy of its own: then that of the origin is left out. */
   readonly ownsCors?: boolean
-  readonly hooks?: ProxyHooks | undefined
-  /** Senders that `hooks.resolve` may name. */
-  readonly named?: ((name: string) => Sender | undefined) | undefined
   /** How answers become the mount's, by the URL under which clients reach the root of this server, and by the upstream that answers: the mount's own where nothing is said. Without it they stay as they are. */
   readonly rewriterFor?: ((publicBase: string | undefined, upstream?: string) => ResponseRewriter) | undefined
   /** Whether bodies are changed too. */
@@ -99,18 +88,21 @@ function sendKept (reply: FastifyReply, mount: ProxyMount): FastifyReply | Promi
 
 async function passThrough (reply: FastifyReply, mount: ProxyMount): Promise<FastifyReply> {
   const { request, raw: response } = reply
-  const { socket } = request.raw
-  const outgoing = outgoingRequest(request, mount)
+  const { method = 'GET', socket } = request.raw
+  const outgoing = { method, path: pathFor(request, mount), headers: fieldsFor(request, mount, false) }
   if (response.socket === null) await turnOf(response, socket)
   if (socket.destroyed || response.destroyed) return reply.code(499).send()
+  let answer: CacheAnswer | UpstreamResponse
   try {
     const direct = directly(mount)
-    if (direct !== undefined) return await sendAnswer(reply, mount, asMounts(await answeredBy(direct, reply, outgoing), mount.rewriterFor?.(request.publicBase)))
-    return await sendAnswer(reply, mount, await answered(reply, mount, outgoing))
+    answer = direct === undefined
+      ? await whileClientStays(response, async signal => await ask(reply, mount, { outgoing, signal }))
+      : asMounts(await answeredBy(direct, reply, outgoing), mount.rewriterFor?.(request.publicBase))
   } catch (error) {
     if (error instanceof ClientLeft) return reply.code(499).send()
     return await sendFailure(reply, mount, error)
   }
+  return await sendAnswer(reply, mount, answer)
 }
 
 /** An upstream with nothing between it and the client that would have to know more than bytes. */
@@ -135,30 +127,9 @@ async function answeredBy (upstream: Upstream, { raw: response }: FastifyReply, 
 
 /** What is kept and fresh, without building a request for the origin. */
 function fromMemory (request: FastifyRequest, mount: ProxyMount): CacheAnswer | undefined {
-  const { upstream, hooks, changesText = false, prefix, upstreamPath = '/' } = mount
+  const { upstream, hooks, changesText = false } = mount
   if (hooks !== undefined || changesText || !isCached(upstream)) return undefined
-  const { method = 'GET', url = '/', headers } = request.raw
-  const own = ownFields(request, mount)
-  // As it would be sent.
-  const field = (name: string): string | string[] | undefined => isClaim(name) ? own[name] : name === 'host' ? hostFor(request, mount) : headers[name]
-  return upstream.peek({ method, path: targetPath(url, { prefix, replacement: upstreamPath }), field })
-}
-
-/** Who asked, by connection: mostly the same for all that it asks. */
-const asking = new WeakMap<Socket, { host: string | undefined, prefix: string, own: Fields }>()
-
-function ownFields (request: FastifyRequest, { prefix }: ProxyMount): Readonly<Fields> {
-  const { socket, url = '/', headers, httpVersionMajor } = request.raw
-  const isSteady = httpVersionMajor === 1 && url.startsWith('/') && !request.isFromTrustedProxy
-  const known = isSteady ? asking.get(socket) : undefined
-  if (known !== undefined && known.host === headers.host && known.prefix === prefix) return known.own
-  const own = forwardingFields({ peer: plainAddress(socket.remoteAddress ?? ''), client: request.client, prefix }, request.isFromTrustedProxy ? headers : {})
-  if (isSteady) asking.set(socket, { host: headers.host, prefix, own })
-  return own
-}
-
-function hostFor ({ raw: { url = '/', headers } }: FastifyRequest, { host }: ProxyMount): string | undefined {
-  return host === 'client' ? askedHost(url, headers) : undefined
+  return upstream.peek({ method: request.raw.method ?? 'GET', path: pathFor(request, mount), field: fieldReader(request, mount) })
 }
 
 /** A sender that keeps answers. */
@@ -166,31 +137,6 @@ type CachedSender = Sender & Pick<Cached, 'answer' | 'peek'>
 
 function isCached (sender: Sender): sender is CachedSender {
   return 'peek' in sender
-}
-
-/** Nobody is there to take an answer. */
-class ClientLeft extends Error {
-  override readonly name = 'ClientLeft'
-}
-
-function outgoingRequest (request: FastifyRequest, mount: ProxyMount): OutgoingRequest {
-  const { method = 'GET', url = '/', headers: asked, httpVersion } = request.raw
-  const path = targetPath(url, { prefix: mount.prefix, replacement: mount.upstreamPath ?? '/' })
-  const headers = addForwarding(requestFields(asked, false), ownFields(request, mount), httpVersion)
-  const host = hostFor(request, mount)
-  if (host !== undefined) headers.host = host
-  return { method, path, headers }
-}
-
-async function answered (reply: FastifyReply, mount: ProxyMount, outgoing: OutgoingRequest): Promise<CacheAnswer | UpstreamResponse> {
-  const left = new AbortController()
-  const leave = (): void => left.abort(new ClientLeft())
-  reply.raw.once('close', leave)
-  try {
-    return await ask(reply, mount, { outgoing, signal: left.signal })
-  } finally {
-    reply.raw.off('close', leave)
-  }
 }
 
 async function ask (reply: FastifyReply, mount: ProxyMount, { outgoing, signal }: { outgoing: OutgoingRequest, signal: AbortSignal }): Promise<CacheAnswer | UpstreamResponse> {
@@ -201,13 +147,14 @@ async function ask (reply: FastifyReply, mount: ProxyMount, { outgoing, signal }
     signal,
     onInformation: (status, headers) => tellEarly(reply.raw, status, headers)
   }
-  const sender = await senderOf(mount, request)
+  const sender = await senderFor(mount, request)
   const rewriter = rewriterFor?.(request.publicBase, sender.name)
   const answer = changesText && rewriter !== undefined
     ? await rewritingSender(sender, rewriter).send(asked)
     : asMounts(isCached(sender) ? await sender.answer(asked) : await sender.send(asked), rewriter)
   if (hooks?.rewriteResponse === undefined) return answer
-  return { ...answer, ...await hooks.rewriteResponse({ status: answer.status, headers: answer.headers }, request) }
+  const { status, headers } = await headFor(mount, answer, request)
+  return { ...answer, status, headers }
 }
 
 /** An answer whose fields are the mount's. */
@@ -216,29 +163,20 @@ function asMounts<Answer extends { readonly headers: Fields }> (answer: Answer, 
   return headers === answer.headers ? answer : { ...answer, headers }
 }
 
-async function senderOf ({ hooks, named, upstream }: ProxyMount, request: FastifyRequest): Promise<Sender> {
-  const resolved = await hooks?.resolve?.(request)
-  if (resolved === undefined) return upstream
-  const sender = typeof resolved === 'string' ? named?.(resolved) : resolved
-  if (sender === undefined) throw new MediaError('internal', { cause: new TypeError(`Expected resolve to name an upstream but received ${typeof resolved === 'string' ? resolved : typeof resolved}`) })
-  return sender
-}
-
 function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer | UpstreamResponse): FastifyReply | Promise<FastifyReply> {
-  const { method } = reply.request.raw
+  const { raw: request } = reply.request
   const { status, body } = answer
   if ('outcome' in answer) reply.cacheOutcome = answer.outcome
-  const headers = 'outcome' in answer && answer.outcome === 'hit' ? fieldsOfHit(reply, mount, answer) : fieldsFor(reply, mount, answer)
+  const headers = 'outcome' in answer && answer.outcome === 'hit' ? fieldsOfHit(reply, mount, answer) : fieldsOf(reply, mount, answer)
   reply.ownFields ??= reply.getHeaders()
   reply.code(status).headers(headers)
   if ('representation' in answer && answer.representation !== undefined) return reply.deliver(answer.representation)
-  if (method === 'HEAD' || status === 204 || status === 304 || body === undefined) {
-    if (body instanceof Readable) body.destroy()
+  if (body === undefined || isBare(status, request)) {
+    discard(body)
     return reply.send()
   }
-  // Of bytes without a type Fastify would say that they have one.
-  if (Buffer.isBuffer(body) && headers['content-type'] === undefined && body.length > 0) return reply.header('content-length', String(body.length)).send(Readable.from([body], { objectMode: false }))
-  if (body instanceof Readable) showTruncation(body, reply.raw)
+  if (Buffer.isBuffer(body)) return reply.header('content-length', String(body.length)).send(sendable(body, headers))
+  showTruncation(body, reply.raw)
   return reply.send(body)
 }
 
@@ -246,24 +184,22 @@ function sendAnswer (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer
 const finished = new WeakMap<object, Fields>()
 
 function fieldsOfHit (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer): Fields {
-  if (reply.hasHeader('vary')) return fieldsFor(reply, mount, answer)
+  if (reply.hasHeader('vary')) return fieldsOf(reply, mount, answer)
   let fields = finished.get(answer)
-  if (fields === undefined) finished.set(answer, fields = fieldsFor(reply, mount, answer))
+  if (fields === undefined) finished.set(answer, fields = fieldsOf(reply, mount, answer))
   return fields
 }
 
-function fieldsFor (reply: FastifyReply, mount: ProxyMount, { status, headers, body }: CacheAnswer | UpstreamResponse): Fields {
+function fieldsOf (reply: FastifyReply, mount: ProxyMount, answer: CacheAnswer | UpstreamResponse): Fields {
   const { vary, ownsCors = false } = mount
-  const mayTrail = body instanceof Readable && headers['content-length'] === undefined && status !== 204 && status !== 304 && reply.request.raw.method !== 'HEAD' && reply.request.raw.httpVersion !== '1.0'
-  const fields = answerFields(headers, { present: reply.getHeaders(), ownCors: ownsCors, mayTrail })
+  const fields = answerFields(answer.headers, { present: reply.getHeaders(), ownsCors, mayTrail: mayTrail(answer, reply.request.raw) })
   if (vary !== undefined) fields.vary = addVary(fields.vary?.toString(), vary)
   return fields
 }
 
-async function sendFailure (reply: FastifyReply, { hooks }: ProxyMount, error: unknown): Promise<FastifyReply> {
-  if (!(error instanceof MediaError) || hooks?.onUpstreamError === undefined) throw error
-  const substitute = await hooks.onUpstreamError(error, reply.request)
+async function sendFailure (reply: FastifyReply, mount: ProxyMount, error: unknown): Promise<FastifyReply> {
+  const substitute = await substituteFor(mount, error, reply.request)
   if (substitute === undefined) throw error
-  reply.log.warn({ err: error, code: error.code }, 'The app answers in place of the upstream')
+  reply.log.warn({ err: error }, 'The app answers in place of the upstream')
   return reply.code(substitute.status).headers(substitute.headers).send(substitute.body)
 }

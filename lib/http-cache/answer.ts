@@ -43,10 +43,3 @@ export function noTrailers (): undefined {
 export function passed ({ status, headers, body, trailers }: UpstreamResponse, forwarded: Forwarded): PlainAnswer {
   return { status, headers: { ...headers, 'cache-status': cacheStatus(headers['cache-status'], { status, ...forwarded }) }, body, trailers, outcome: 'pass' }
 }
-
-/** Lets go of a body that nobody wants. */
-export function discard (body: Buffer | Readable | undefined): void {
-  if (body === undefined || Buffer.isBuffer(body)) return
-  body.on('error', () => undefined) // nobody is left to be told
-  body.destroy()
-}

@@ -1,5 +1,6 @@
 import type { Fields, Sender, UpstreamRequest, UpstreamResponse } from '../upstream/message.ts'
-import { discard, passed, type CacheAnswer, type CacheOutcome } from './answer.ts'
+import { discard } from '../upstream/discard.ts'
+import { passed, type CacheAnswer, type CacheOutcome } from './answer.ts'
 import { ownAsAsked } from './as-asked.ts'
 import type { ForwardReason } from './cache-status.ts'
 import type { Spot } from './disk-tier.ts'

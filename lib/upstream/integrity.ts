@@ -1,4 +1,5 @@
 import { MediaError } from '../errors.ts'
+import { discard } from './discard.ts'
 import type { Fields, Sender, UpstreamRequest, UpstreamResponse } from './message.ts'
 import { fileKey, promisedFiles, type IntegrityOptions } from './promised-files.ts'
 import type { PromisedHash } from './promised-hash.ts'
@@ -77,12 +78,6 @@ function refusalOf (status: number, headers: Fields): string | undefined {
   if (status === 206) return 'it came in part'
   const coding = headers['content-encoding']?.toString().trim().toLowerCase() ?? ''
   return coding === '' || coding === 'identity' ? undefined : 'it came in a coding'
-}
-
-function discard (body: UpstreamResponse['body']): void {
-  if (Buffer.isBuffer(body)) return
-  body.on('error', () => {}) // it is given up: how it ends is of no interest
-  body.destroy()
 }
 
 /**

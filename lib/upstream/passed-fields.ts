@@ -40,15 +40,15 @@ export interface AnswerView {
   /** What hooks of this server have put on the answer already. */
   readonly present: Readonly<Record<string, number | string | string[] | undefined>>
   /** Whether this server decides who may read: then what the origin says of it is dropped. */
-  readonly ownCors: boolean
+  readonly ownsCors: boolean
   /** Whether trailer fields can follow. */
   readonly mayTrail: boolean
 }
 
 /** The fields of an origin's answer as the client gets them. */
-export function answerFields (fields: Fields, { present, ownCors, mayTrail }: AnswerView): Fields {
+export function answerFields (fields: Fields, { present, ownsCors, mayTrail }: AnswerView): Fields {
   const answer: Fields = { ...fields }
-  if (ownCors) for (const name in answer) if (name.startsWith('access-control-') || name === 'timing-allow-origin') delete answer[name]
+  if (ownsCors) for (const name in answer) if (name.startsWith('access-control-') || name === 'timing-allow-origin') delete answer[name]
   const { vary } = present
   if (typeof vary === 'string' && answer.vary !== undefined) {
     answer.vary = String(answer.vary).split(',').reduce((all, name) => addVary(all, name.trim()), vary)

@@ -1,4 +1,5 @@
 import { MediaError } from '../errors.ts'
+import { discard } from './discard.ts'
 import type { Fields, UpstreamResponse } from './message.ts'
 import { resolveRemoteUrl } from './remote-url.ts'
 
@@ -43,7 +44,7 @@ export async function followRedirects (url: URL, { maxRedirects, headers = {}, c
   for (;;) {
     const response = await send(place, fields)
     if (!redirecting.has(response.status)) return { url: place, response }
-    discard(response)
+    discard(response.body)
     const next = target(response, place)
     if (seen.has(next.href)) throw refusal('in a circle', place, next)
     if (seen.size > maxRedirects) throw refusal(`more than ${maxRedirects} times`, place, next)
@@ -83,13 +84,6 @@ function checkHop (check: FollowOptions['check'], from: URL, to: URL): void {
 function fieldsFor (fields: Fields, from: URL, to: URL): Fields {
   const isSame = from.origin === to.origin
   return Object.fromEntries(Object.entries(fields).filter(([name]) => isSame ? name !== 'host' : impersonal.has(name)))
-}
-
-/** The rest of a redirect's own page is for nobody. */
-function discard ({ body }: UpstreamResponse): void {
-  if (Buffer.isBuffer(body)) return
-  body.on('error', () => {}) // it is given up: how it ends is of no interest
-  body.destroy()
 }
 
 function refusal (how: string, from: URL, to?: URL, cause?: unknown): MediaError {

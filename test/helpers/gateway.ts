@@ -66,7 +66,7 @@ export async function serveGateway (t: Test, urls: string | readonly string[], c
       if (choices.cors !== undefined) await scope.register(cors, { ...choices.cors, optionsRoute: false })
       await prepare?.(scope)
       await scope.register(gateway, {
-        gatewayAt: place => ({ prefix: place, upstream, connectionsOf: name => name === 'backend' ? connections : undefined, ownCors: choices.cors !== undefined, ...mount })
+        gatewayAt: place => ({ prefix: place, upstream, connectionsOf: name => name === 'backend' ? connections : undefined, ownsCors: choices.cors !== undefined, ...mount })
       })
     }, { prefix })
   }, server)

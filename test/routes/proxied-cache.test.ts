@@ -38,6 +38,17 @@ t.test('what may be kept is asked for once, and answers conditionals, ranges and
   t.match(await ask(served, '/cdn/x?y'), { text: '2 /x?y' })
 })
 
+t.test('a precondition that is false, or a range beyond the end, of what is kept is no failure of the upstream', async t => {
+  const far = await dated(t)
+  const told: string[] = []
+  const served = await caching(t, far.url, { rest: { upstreamHooks: { '/cdn': { onUpstreamError: ({ code }: { code: string }) => { told.push(code) } } } } })
+  await ask(served, '/cdn/x')
+  t.match(await ask(served, '/cdn/x', { headers: { 'if-match': '"other"' } }), { status: 412 })
+  t.match(await ask(served, '/cdn/x', { headers: { range: 'bytes=100-' } }), { status: 416 })
+  t.equal(far.requests.length, 1)
+  t.same(told, [])
+})
+
 t.test('500 clients of one URL that is not there yet are one request to the origin', async t => {
   const slow = await origin(t, async (_request, response) => {
     await new Promise(resolve => { setTimeout(resolve, 200) })

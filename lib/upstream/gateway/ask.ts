@@ -1,16 +1,13 @@
 import { Readable } from 'node:stream'
 import { MediaError } from '../../errors.ts'
-import type { IncomingHead, UpstreamHooks } from '../hooks.ts'
+import { discard } from '../discard.ts'
+import { headFor, senderFor, type HookedUpstream } from '../hooked.ts'
 import type { Sender, UpstreamResponse } from '../message.ts'
 import { exchangeAlone, type LoneRequest, type Switched } from './lone-exchange.ts'
 import type { OwnConnections } from './own-connections.ts'
 
 /** Who is asked. */
-export interface GatewayParts<Request> {
-  readonly upstream: Sender
-  readonly hooks?: UpstreamHooks<Request> | undefined
-  /** Senders that `hooks.resolve` may name. */
-  readonly named?: ((name: string) => Sender | undefined) | undefined
+export interface GatewayParts<Request> extends HookedUpstream<Request> {
   /** Connections to the origins of an upstream, for WebSockets and for requests with trailer fields; without them there is neither. */
   readonly connectionsOf?: ((name: string) => OwnConnections | undefined) | undefined
   /** What stands between the client and a sender, such as what rewrites answers. */
@@ -42,12 +39,10 @@ interface Way {
   readonly connections: OwnConnections | undefined
 }
 
-async function wayTo<Request> ({ hooks, named, upstream, connectionsOf }: GatewayParts<Request>, request: Request): Promise<Way> {
-  const resolved = await hooks?.resolve?.(request) ?? upstream.name
-  if (typeof resolved !== 'string') return { sender: resolved, connections: undefined }
-  const sender = resolved === upstream.name ? upstream : named?.(resolved)
-  if (sender === undefined) throw new MediaError('internal', { cause: new TypeError(`Expected resolve to name an upstream but received ${resolved}`) })
-  return { sender, connections: connectionsOf?.(resolved) }
+async function wayTo<Request> (parts: GatewayParts<Request>, request: Request): Promise<Way> {
+  const sender = await senderFor(parts, request)
+  const isKnown = sender === parts.upstream || parts.named?.(sender.name) === sender
+  return { sender, connections: isKnown ? parts.connectionsOf?.(sender.name) : undefined }
 }
 
 async function sent<Request> ({ around }: GatewayParts<Request>, request: Request, { sender, connections, asked }: Way & { readonly asked: LoneRequest }): Promise<UpstreamResponse> {
@@ -57,31 +52,12 @@ async function sent<Request> ({ around }: GatewayParts<Request>, request: Reques
   return await (around?.(next, request) ?? next).send({ ...asked, headers })
 }
 
-async function answerOf<Request> ({ hooks }: GatewayParts<Request>, request: Request, answer: UpstreamResponse): Promise<UpstreamResponse> {
-  const { status, headers, body } = answer
+async function answerOf<Request> (parts: GatewayParts<Request>, request: Request, answer: UpstreamResponse): Promise<UpstreamResponse> {
+  const { status, body } = answer
   if (body instanceof Readable) body.on('error', () => {}) // it may fail before it is read
   if (status < 200 || status > 599) {
-    if (body instanceof Readable) body.destroy()
+    discard(body)
     throw new MediaError('upstream-malformed', { context: { status } })
   }
-  if (hooks?.rewriteResponse === undefined) return answer
-  const head = await hooks.rewriteResponse({ status, headers }, request)
-  return { status: statusOf(head), headers: head.headers, body, trailers: () => answer.trailers() }
-}
-
-/** @throws {TypeError} where an app gives a status that no answer can have */
-function statusOf ({ status }: IncomingHead): number {
-  if (Number.isInteger(status) && status >= 200 && status <= 599) return status
-  throw new TypeError(`Expected a final status but received ${String(status)}`)
-}
-
-/**
- * What an app answers in place of an upstream that failed.
- *
- * @throws what its hook throws
- */
-export async function substituteFor<Request> ({ hooks }: GatewayParts<Request>, request: Request, error: unknown): Promise<UpstreamResponse | undefined> {
-  if (!(error instanceof MediaError)) return undefined
-  const substitute = await hooks?.onUpstreamError?.(error, request)
-  return substitute && { status: statusOf(substitute), headers: substitute.headers, body: Buffer.from(substitute.body), trailers: () => undefined }
+  return { ...await headFor(parts, answer, request), body, trailers: () => answer.trailers() }
 }

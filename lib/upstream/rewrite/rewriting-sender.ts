@@ -1,5 +1,6 @@
 import { MediaError } from '../../errors.ts'
-import type { Sender, UpstreamRequest, UpstreamResponse } from '../message.ts'
+import { discard } from '../discard.ts'
+import type { Sender, UpstreamRequest } from '../message.ts'
 import type { ResponseRewriter } from './response-rewriter.ts'
 
 /**
@@ -15,10 +16,10 @@ export function rewritingSender (sender: Sender, rewriter: ResponseRewriter): Se
       // A body goes out once: what it is an answer to must not be asked for in parts.
       const first = await sender.send(request.body === undefined ? sent : asWhole(sent))
       if (!rewriter.isPartOfText(first)) return rewriter.rewrite(request, first)
-      discard(first)
+      discard(first.body)
       const second = request.body === undefined ? await sender.send(asWhole(sent)) : first
       if (!rewriter.isPartOfText(second)) return rewriter.rewrite(request, second)
-      discard(second)
+      discard(second.body)
       throw new MediaError('upstream-malformed', { detail: `The server ${sender.name} answered with a part where the whole was asked for` })
     }
   }
@@ -31,11 +32,4 @@ function informer ({ onInformation }: UpstreamRequest, rewriter: ResponseRewrite
 function asWhole (request: UpstreamRequest): UpstreamRequest {
   const { range: _range, 'if-range': _ifRange, ...headers } = request.headers
   return { ...request, headers }
-}
-
-/** The rest of it is for nobody. */
-function discard ({ body }: UpstreamResponse): void {
-  if (Buffer.isBuffer(body)) return
-  body.on('error', () => {}) // it is given up: how it ends is of no interest
-  body.destroy()
 }

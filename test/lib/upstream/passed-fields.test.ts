@@ -31,9 +31,9 @@ t.test('trailer fields that would change the message are none', t => {
 
 t.test('an answer keeps its fields', t => {
   const fields = { vary: ['accept', 'Origin'], trailer: 'X', 'access-control-allow-origin': '*', 'timing-allow-origin': '*', 'x-a': ['1', '2'] }
-  const view = { present: {}, ownCors: false, mayTrail: true }
+  const view = { present: {}, ownsCors: false, mayTrail: true }
   t.same(answerFields(fields, view), { ...fields, via: '1.1 fastify-media' })
-  t.same(answerFields(fields, { present: { vary: 'Origin' }, ownCors: true, mayTrail: false }), { vary: 'Origin, accept', 'x-a': ['1', '2'], via: '1.1 fastify-media' })
+  t.same(answerFields(fields, { present: { vary: 'Origin' }, ownsCors: true, mayTrail: false }), { vary: 'Origin, accept', 'x-a': ['1', '2'], via: '1.1 fastify-media' })
   t.equal(answerFields({ vary: '*' }, { ...view, present: { vary: 'Origin' } }).vary, 'Origin, *')
   t.equal(fields.trailer, 'X', 'what is given is left as it is')
   t.end()
