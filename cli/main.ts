@@ -29,6 +29,16 @@ const commands: Record<string, { usage: string, summary: string, load: () => Pro
     usage: 'purge WHAT [--config FILE]',
     summary: 'have servers forget variants: of /photos/cat.jpg, of all below /photos/, of a tag, or * for all',
     load: async () => await import('./purge.ts')
+  },
+  sign: {
+    usage: 'sign PATH_OR_URL [--config FILE] [--strategy NAME] [--key ID] [--expires 1h|DATE|never] [--not-before 5m|DATE] [--method METHOD] [--address IP]',
+    summary: 'print a URL with a signature that lets whoever has it in, for an hour unless told otherwise',
+    load: async () => await import('./sign.ts')
+  },
+  key: {
+    usage: 'key NAME, or key --hash',
+    summary: 'make an API key and what the configuration says of it, or read a key from the standard input and print its hash',
+    load: async () => await import('./key.ts')
   }
 }
 

@@ -64,7 +64,7 @@ function objectsOf (schema, path = '') {
   if (schema.type === 'array') return objectsOf(schema.items, `${path}[]`)
   if (schema.oneOf !== undefined) return schema.oneOf.flatMap(kind => objectsOf(kind, path))
   if (schema.patternProperties !== undefined) return objectsOf(Object.values(schema.patternProperties)[0], `${path}.NAME`)
-  return schema.type === 'object' ? [{ path, schema }, ...below] : []
+  return schema.properties === undefined ? [] : [{ path, schema }, ...below]
 }
 
 /** Kinds of one place are told apart by their driver. */

@@ -1,5 +1,6 @@
+import { mountAccess, mountOrder, type MountAccess, type MountOrder } from './access/mount-access.ts'
+import { loadPlugins, pluginsOf, type MountPlugin } from './config/load-plugins.ts'
 import { ConfigError, didYouMean, spellPath } from './config/mistakes.ts'
-import { withoutTrailingSlash } from './config/relations.ts'
 import type { Config, MountConfig } from './config/schema.ts'
 import { cacheControl, type CacheRules } from './http/cache-control.ts'
 import { DigestMemory } from './http/digest-memory.ts'
@@ -7,6 +8,9 @@ import { openHttpCache } from './http-cache/open.ts'
 import { placesOf, type Place } from './image/places.ts'
 import { imagesOf, type Images, type MountedImages } from './image/registry.ts'
 import { senderStack, UpstreamCaches, type SenderStack } from './upstream/sender-stack.ts'
+import { withoutTrailingSlash } from './paths/prefix.ts'
+import { limitsOf, type MountLimits } from './rate/mount-limits.ts'
+import { openRateCounter } from './rate/open-counter.ts'
 import { openSources } from './sources/registry.ts'
 import { sendersOf } from './sources/senders.ts'
 import type { Source } from './sources/source.ts'
@@ -26,10 +30,19 @@ export type Delivery = MountConfig['delivery']
 
 /** What a mount's scope is made of; its routes are given theirs once their whole prefix is known. */
 export interface MountParts<Request> {
+  readonly delivery: Delivery
   readonly security: { readonly resourcePolicy: MountConfig['resourcePolicy'], readonly sandbox: 'svg' | 'active' | 'none', readonly passes: 'none' | 'own' | 'all' }
   readonly cache: CacheRules & { readonly passes: boolean }
+  /** How much clients may ask for. */
+  readonly limits: MountLimits
+  /** Plugins of others. */
+  readonly plugins: readonly MountPlugin[]
+  /** What is checked before the first request; undefined where everybody may do everything. */
+  readonly order: MountOrder | undefined
+  /** Who may do what below one of its places. */
+  authAt (prefix: string): MountAccess
   /** For delivery `serve`. */
-  mountAt (prefix: string): Omit<MountConfig, 'source' | 'images'> & (MountedImages | { readonly images: undefined }) & { readonly prefix: string, readonly source: Source, readonly listingAssets: string | undefined, readonly digests: DigestMemory | undefined }
+  mountAt (prefix: string): Omit<MountConfig, 'source' | 'images' | 'access' | 'rateLimit' | 'plugins'> & (MountedImages & { readonly mayAsk: ((request: Request) => boolean) | undefined } | { readonly images: undefined }) & { readonly prefix: string, readonly source: Source, readonly listingAssets: string | undefined, readonly digests: DigestMemory | undefined }
   /** For what comes from an upstream. */
   proxyAt (prefix: string): ProxyParts<Request>
   /** For a whole API of an upstream. */
@@ -70,6 +83,8 @@ interface Asking {
   readonly raw: { readonly url?: string | undefined }
   /** The URL under which its client reaches the root of this server, where that is told. */
   readonly publicBase: string | undefined
+  /** Whether its URL was signed. */
+  readonly isSigned: boolean
 }
 
 /** What stands around the mounts. */
@@ -81,6 +96,8 @@ export interface Surroundings<Request> {
   readonly listingAssets: string
   /** What an app does its own way, by the prefix of the mount. */
   readonly hooks?: Readonly<Record<string, UpstreamHooks<Request>>> | undefined
+  /** Plugins of others that it gives by name. */
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Everything that the mounts of a configuration share: sources, image work, upstreams. */
@@ -98,6 +115,8 @@ export interface Mounts<Request> {
 export async function openMounts<Request extends Asking> (config: Readonly<Config>, surroundings: Surroundings<Request>): Promise<Mounts<Request>> {
   const { log, root, listingAssets } = surroundings
   const hooks = hooksByPrefix(config, surroundings.hooks ?? {})
+  const plugins = await loadPlugins(config, surroundings.extensions)
+  const counter = config.mounts.some(({ rateLimit }) => rateLimit !== undefined) ? await openRateCounter(config.rateLimits, log) : undefined
   const upstreams = await openUpstreams(config, log)
   const httpCache = await openHttpCache(config, log)
   const sources = await openSources(config, sendersOf(config, { upstreams, httpCache }))
@@ -112,9 +131,14 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
     upstreams,
     places: placesOf(config.mounts),
     of: mount => ({
+      delivery: mount.delivery,
       security: { resourcePolicy: mount.resourcePolicy, sandbox: mount.permission === 'read-write' ? 'active' : mount.trustActiveContent ? 'none' : 'svg', passes: mount.delivery === 'serve' ? 'none' : mount.delivery === 'gateway' ? 'all' : 'own' },
       cache: { ...mount.cache, passes: mount.delivery !== 'serve' },
-      mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, digests: mount.digest ? digests : undefined, ...images.at(mount, prefix, root) }),
+      limits: limitsOf(mount, counter),
+      plugins: pluginsOf(mount, plugins),
+      order: mountOrder(config, mount, root),
+      authAt: prefix => mountAccess(config, mount, { prefix, root }),
+      mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, digests: mount.digest ? digests : undefined, ...images.at(mount, prefix, root), mayAsk: mount.images.mode === 'signed' ? ({ isSigned }) => isSigned : undefined }),
       proxyAt: prefix => proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] }),
       gatewayAt (prefix) {
         const { rewriterFor, ...parts } = proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] })
@@ -124,6 +148,7 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
     }),
     async close () {
       await images.close()
+      await counter?.close()
       await httpCache?.close()
       await upstreams.close()
     }

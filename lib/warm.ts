@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { didYouMean } from './config/mistakes.ts'
-import { withoutTrailingSlash } from './config/relations.ts'
+import { withoutTrailingSlash } from './paths/prefix.ts'
 import { resolveConfig } from './config/resolve.ts'
 import type { Config, ConfigInput, MountConfig } from './config/schema.ts'
 import { MediaError } from './errors.ts'

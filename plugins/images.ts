@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
 import { ACCEPT_CH } from '../lib/image/hints.ts'
@@ -17,6 +17,8 @@ export interface ImageMount extends Mount {
   readonly provisionalCache: string
   /** Whether clients are asked for hints (`Accept-CH`). */
   readonly clientHints: boolean
+  /** Who may ask for variants, where not everybody may. */
+  readonly mayAsk?: ((request: FastifyRequest) => boolean) | undefined
   /** The picture in the same source that stands for one that is broken or refused. */
   readonly fallbackImage?: Key | undefined
 }
@@ -35,7 +37,7 @@ declare module 'fastify' {
      * Answers with the variant of a picture that the request's URL asks for, or with the file
      * as `serve` does where it asks for none.
      *
-     * @throws {MediaError} `bad-transform`, `unsupported-image`, `broken-image`, `image-too-large`, `image-too-costly`, `busy`, and what `serve` throws
+     * @throws {MediaError} `bad-transform`, `forbidden`, `unsupported-image`, `broken-image`, `image-too-large`, `image-too-costly`, `busy`, and what `serve` throws
      */
     serveImage (mount: ImageMount): FastifyReply | Promise<FastifyReply>
   }
@@ -56,6 +58,7 @@ export default fp(async function images (app, options: ImagesOptions) {
     this.request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
     const reading = mount.images.read(this.request.raw.url as string)
     if (reading === undefined) return this.serve(mount)
+    if (mount.mayAsk?.(this.request) === false) throw new MediaError('forbidden', { detail: 'Variants of this mount need a signed URL' })
     if (mount.digests !== undefined) this.digests = mount.digests
     return this.deliverCurrent(() => sendVariant(this, mount, reading))
   })

@@ -19,7 +19,7 @@ export function readOnlyRoutes (scope: FastifyInstance, handler: RouteHandlerMet
   for (const url of urls) {
     scope.route({ method: ['GET', 'HEAD'], url, handler })
     scope.route({ method: 'OPTIONS', url, handler: tellMethods })
-    scope.route({ method: refused, url, handler: refuseMethod, errorHandler: refuseMethod })
+    scope.route({ method: refused, url, handler: refuseMethod, errorHandler: refuseMethod, config: { refused: true } })
   }
 }
 
@@ -37,9 +37,9 @@ function tellMethods (_request: FastifyRequest, reply: FastifyReply): void {
   reply.code(204).header('allow', ALLOW).send()
 }
 
-/** Also whatever is wrong with the request's body: it would not have been looked at. */
+/** Also whatever is wrong with the request's body: it would not have been looked at. What a hook refused stays so. */
 function refuseMethod (...values: [FastifyRequest, ...unknown[]] | [Error, FastifyRequest, ...unknown[]]): never {
+  if (values[0] instanceof MediaError) throw values[0]
   const request = (values[0] instanceof Error ? values[1] : values[0]) as FastifyRequest
-
   throw new MediaError('method-not-allowed', { detail: `${request.method} is not allowed here`, headers: { allow: ALLOW } })
 }

@@ -49,6 +49,7 @@ const ImageLimits = Section('Bounds on each picture', {
 /** What a mount makes variants of, and within which bounds. */
 export const Images = Section('Variants of pictures by URL', {
   mode: Words('`off` makes none, `snapped` rounds sizes and qualities up to a list, `presets` makes what presets name and nothing else, `signed` what a signed URL asks for, `open` everything within the limits', ['off', 'open', 'snapped', 'presets', 'signed'], 'snapped'),
+  signedBy: Type.Optional(Type.String({ description: 'For mode `signed`: the name of the strategy whose signatures count; without it, the only one with driver `signed`', minLength: 1 })),
   grammars: List('How URLs ask: `query` (`/cat.jpg?w=320`), `ipx` (`/_ipx/w_320/cat.jpg`)', Type.Unsafe<'query' | 'ipx'>({ type: 'string', enum: ['query', 'ipx'] }), ['query', 'ipx']),
   unknownParameters: Words('What happens to parameters of a picture\'s URL that mean nothing', ['refuse', 'ignore'], 'refuse'),
   ignoredParameters: List('Parameters that others add: a name, or a beginning such as `utm_*`', Like('utm_*', '^[^\\s=&?]{1,64}$'), []),

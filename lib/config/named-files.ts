@@ -20,7 +20,7 @@ export async function tlsMistakes ({ ca, cert, key }: Loose, path: string, base:
     try {
       return await readPem(resolve(base, file))
     } catch (error) {
-      mistakes.push({ path: `${path}.${name}`, message: `Expected a file that can be read but ${show(resolve(base, file))} ${faultOf(error)}` })
+      mistakes.push({ path: `${path}.${name}`, message: unread(resolve(base, file), error) })
       return undefined
     }
   }
@@ -35,6 +35,11 @@ async function readPem (file: string): Promise<string> {
   if (!stats.isFile()) throw new TypeError('is no file') // a pipe would be waited for
   if (stats.size > MAX_PEM_BYTES) throw new RangeError(`is larger than ${MAX_PEM_BYTES} bytes`)
   return await readFile(file, 'latin1')
+}
+
+/** That a file cannot be read, and why. */
+export function unread (file: string, error: unknown): string {
+  return `Expected a file that can be read but ${show(file)} ${faultOf(error)}`
 }
 
 const faults: Record<string, string> = {

@@ -3,10 +3,12 @@ import { resolve } from 'node:path'
 import { cacheControl } from '../http/cache-control.ts'
 import { trustRanges } from '../http/forwarded.ts'
 import { originMatchers } from '../http/origin.ts'
+import { withoutTrailingSlash } from '../paths/prefix.ts'
 import { admit } from '../transform/limits.ts'
 import { readPreset } from '../transform/presets.ts'
 import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
 import { attempt, list, record, type Loose } from './loose.ts'
+import { accessMistakes } from './access-relations.ts'
 import { upstreamMistakes } from './upstream-relations.ts'
 
 /** Prefixes at which the root app has routes of its own. */
@@ -34,6 +36,7 @@ export async function relationMistakes (input: unknown, base: string, shown: (va
     ...sources.flatMap(([name, source]) => treeMistakes(name, source, new Map(sources), needSource)),
     ...(await Promise.all(sources.map(async ([name, source]) => await rootMistakes(name, source, base, shown)))).flat(),
     ...await upstreamMistakes(config, base, shown),
+    ...await accessMistakes(config, base, shown),
     ...mounts.flatMap((mount, place) => needSource(mount.source, `mounts[${place}].source`)),
     ...mounts.flatMap((_mount, place) => prefixMistakes(mounts, place)),
     ...mounts.flatMap((mount, place) => policyMistakes(mount, `mounts[${place}]`)),
@@ -116,9 +119,4 @@ function admitPreset (text: string, images: Loose): void {
 function sideMistakes (widths: readonly unknown[], dimension: unknown, path: string): Mistake[] {
   const tooLarge = widths.length > 0 && typeof dimension === 'number' && widths.every(width => typeof width === 'number' && width > dimension)
   return tooLarge ? [{ path, message: `Expected a width that limits.dimension allows: at most ${String(dimension)}` }] : []
-}
-
-/** A prefix in its one spelling. */
-export function withoutTrailingSlash (prefix: string): string {
-  return prefix.length > 1 && prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
 }

@@ -1,10 +1,13 @@
 import { resolve } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import { withoutTrailingSlash } from '../paths/prefix.ts'
 import { interpolate, valueOf, withEnvironment, type Environment } from './environment.ts'
+import type { StrategyConfig } from './access-schema.ts'
+import { list, record } from './loose.ts'
 import { ConfigError, elsewhere, show, spellPath, type Mistake } from './mistakes.ts'
 import { plainCopy } from './plain.ts'
 import { redact, redactWithin } from './redact.ts'
-import { relationMistakes, withoutTrailingSlash } from './relations.ts'
+import { relationMistakes } from './relations.ts'
 import { Config } from './schema.ts'
 import { keysOf, mistakesOf } from './violations.ts'
 
@@ -42,15 +45,16 @@ export async function resolveConfig (input: unknown, options: ResolveOptions): P
   const written = plainCopy(input)
   const filled = interpolates ? interpolate(written.value, environment) : { value: written.value, sources: new Map<string, string>(), secrets: new Set<string>(), mistakes: [] }
   const applied = withEnvironment(filled.value, environment)
+  const secrets = new Set([...filled.secrets, ...writtenSecrets(applied.value)])
   const sources = new Map([...filled.sources, ...applied.sources])
-  const shown = (value: unknown): string => show(redact(value, filled.secrets))
+  const shown = (value: unknown): string => show(redact(value, secrets))
 
   const config = applied.value
   const mistakes = [...written.mistakes, ...filled.mistakes]
   mistakes.push(...elsewhere(mistakes, schemaMistakes(config, filled.sources, shown)))
   mistakes.push(...elsewhere(mistakes, await relationMistakes(config, base, shown)))
-  if (mistakes.length > 0) throw new ConfigError(mistakes.map(mistake => told(mistake, sources, filled.secrets)), origin)
-  return { config: deepFreeze(normalise(config as Config, base)), secrets: filled.secrets }
+  if (mistakes.length > 0) throw new ConfigError(mistakes.map(mistake => told(mistake, sources, secrets)), origin)
+  return { config: deepFreeze(normalise(config as Config, base)), secrets }
 }
 
 /** Puts the defaults in. A text that is a variable's alone counts as the number, flag or list that is expected there. */
@@ -67,6 +71,16 @@ function schemaMistakes (config: unknown, sources: ReadonlyMap<string, string>, 
   return changed && validate(config) ? [] : mistakesOf(validate.errors ?? [], shown)
 }
 
+/** Characters from which on a written text is taken for a secret: a shorter one would hide half of every sentence, and is refused anyway. */
+const LEAST_SECRET = 8
+
+/** Secrets that stand in the configuration itself. */
+function writtenSecrets (config: unknown): string[] {
+  const strategies = Object.values(record(record(config).strategies)).map(record)
+  const written = strategies.flatMap(({ driver, key, keys }) => [driver === 'jwt' ? key : undefined, ...list(keys).map(each => record(each).secret)])
+  return written.filter(text => typeof text === 'string').filter(text => text.length >= LEAST_SECRET)
+}
+
 /** A mistake that names the variable its value came from, and no secret. */
 function told ({ path, message }: Mistake, sources: ReadonlyMap<string, string>, secrets: ReadonlySet<string>): Mistake {
   const name = sources.get(path) ?? sources.get(path.replace(/\[\d+\]$/, ''))
@@ -80,12 +94,21 @@ function normalise (config: Config, base: string): Config {
   for (const { tls } of Object.values(config.upstreams)) {
     for (const name of ['ca', 'cert', 'key'] as const) if (tls?.[name] !== undefined) tls[name] = resolve(base, tls[name])
   }
+  for (const strategy of Object.values(config.strategies)) resolveKeyFiles(strategy, base)
+  for (const plugin of Object.values(config.plugins)) if (plugin.module !== undefined) plugin.module = resolve(base, plugin.module)
   for (const mount of config.mounts) mount.prefix = withoutTrailingSlash(mount.prefix)
   for (const { integrity } of config.mounts) if (integrity?.manifest !== undefined) integrity.manifest = resolve(base, integrity.manifest)
   config.httpCache.directory = resolve(base, config.httpCache.directory)
   config.images.cache.directory = resolve(base, config.images.cache.directory)
   if (config.log.file !== undefined) config.log.file = resolve(base, config.log.file)
   return config
+}
+
+function resolveKeyFiles (strategy: StrategyConfig, base: string): void {
+  if (strategy.driver === 'jwt' && strategy.keyFile !== undefined) strategy.keyFile = resolve(base, strategy.keyFile)
+  if (strategy.driver === 'forward' && strategy.ca !== undefined) strategy.ca = resolve(base, strategy.ca)
+  if (strategy.driver === 'signed') for (const key of strategy.keys) if (key.secretFile !== undefined) key.secretFile = resolve(base, key.secretFile)
+  if (strategy.driver === 'apiKey') for (const key of strategy.keys) key.mounts = key.mounts.map(withoutTrailingSlash)
 }
 
 function deepFreeze<T> (value: T): T {

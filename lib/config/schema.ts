@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { hotFileDefaults } from '../cache/hot-files.ts'
 import { largeFileDefaults } from '../sources/large-files.ts'
+import { Access, MountPlugins, Plugins, RateLimit, RateLimits, Strategies, type StrategyInput } from './access-schema.ts'
 import { Images, ImageWork } from './image-schema.ts'
 import { Bytes, Count, defaulted, FilePath, Flag, Like, List, Milliseconds, Prefix, Rule, Section, strict, Words, type Input } from './schema-parts.ts'
 import { HttpCache, HttpSource, mountUpstream, RemoteSource, Upstream, Upstreams } from './upstream-schema.ts'
@@ -93,6 +94,9 @@ const Mount = Type.Object({
   permission: Words('What clients may do at most', ['read', 'read-write'], 'read'),
   delivery: Words('How the bytes reach the client: `serve` sends those of a source, `proxy` passes files of an upstream through (GET and HEAD), `gateway` a whole API (all methods, WebSocket), `redirect` sends the client to the upstream, `auto` redirects those who can follow and is a proxy for the others', ['serve', 'proxy', 'gateway', 'redirect', 'auto'], 'serve'),
   ...mountUpstream,
+  access: Type.Optional(Access),
+  rateLimit: Type.Optional(RateLimit),
+  plugins: MountPlugins,
   index: List('Files that stand for their directory: the first that is there', Name(), ['index.html']),
   listing: Flag('Whether a directory without an index file shows its members', false),
   fallback: Type.Optional(Fallback),
@@ -122,6 +126,9 @@ export const Config = Type.Object({
   largeFiles: LargeFiles,
   images: ImageWork,
   httpCache: HttpCache,
+  rateLimits: RateLimits,
+  strategies: defaulted(Strategies, {}),
+  plugins: defaulted(Plugins, {}),
   upstreams: defaulted(Upstreams, {}),
   sources: defaulted(Sources, {}),
   mounts: List('What is served where; the longest prefix wins', Mount, [])
@@ -143,7 +150,8 @@ type MountInput = Omit<Input<typeof Mount>, 'delivery' | 'source' | 'upstream'> 
 )
 
 /** A configuration as it is written. */
-export type ConfigInput = Omit<Input<typeof Config>, 'sources' | 'upstreams' | 'mounts'> & {
+export type ConfigInput = Omit<Input<typeof Config>, 'sources' | 'upstreams' | 'strategies' | 'mounts'> & {
+  strategies?: Record<string, StrategyInput>
   sources?: Record<string, SourceInput>
   upstreams?: Record<string, Input<typeof Upstream>>
   /** A mount that was resolved already stays as it is. */

@@ -57,6 +57,19 @@ function seconds (text: string): number {
   return Math.min(MAX_SECONDS, Number(amount) * (units.get(letter) ?? 1))
 }
 
+/**
+ * The same for answers that are for one client alone: without what lets shared caches keep them (RFC 9111 §5.2.2),
+ * whoever wrote it.
+ */
+export function privateCacheControl (value: string): string {
+  const directives = value.match(/[^\s,"=]+(?:\s*=\s*(?:"[^"]*"|[^\s,"]*))?/g) ?? []
+  const kept = directives.filter(directive => !shared.has((/^[^\s=]+/.exec(directive)?.[0] ?? '').toLowerCase()))
+  return kept.some(directive => directive.toLowerCase() === 'no-store') ? kept.join(', ') : ['private', ...kept].join(', ')
+}
+
+/** Directives to shared caches. `private` with fields is about these fields alone. */
+const shared: ReadonlySet<string> = new Set(['public', 'private', 's-maxage', 'proxy-revalidate'])
+
 /** A mount's cache rules: one for everything, others by media type. */
 export interface CacheRules {
   /** The rule where no type matches. */

@@ -1,4 +1,5 @@
 import type { MountConfig } from '../config/schema.ts'
+import { rawPath } from '../paths/request-path.ts'
 
 /** The segment where URLs of the grammar `ipx` begin. */
 export const IPX_SEGMENT = '_ipx'
@@ -20,6 +21,22 @@ export function placesOf<M extends Pick<MountConfig, 'prefix' | 'images' | 'deli
     const readsIpx = mount.delivery === 'serve' && mount.images.mode !== 'off' && mount.images.grammars.includes('ipx')
     return prefix !== '' && readsIpx ? [{ mount, prefix }, { mount, prefix: IPX_PLACE + prefix }] : [{ mount, prefix }]
   })
+}
+
+/**
+ * The path of the original that a request target asks for, as it was sent: without what IPX puts in front of it.
+ *
+ * @param prefix that of the mount, as clients see it
+ * @param root that of the app
+ */
+export function originalPath (target: string, { prefix, root }: { prefix: string, root: string }): string {
+  const raw = rawPath(target)
+  for (const base of [prefix, root]) {
+    const start = `${base}/${IPX_SEGMENT}/`
+    const end = raw.startsWith(start) ? raw.indexOf('/', start.length) : -1
+    if (end !== -1) return base + raw.slice(end)
+  }
+  return raw
 }
 
 /** The prefix by which clients know a mount, of that of one of its places. */

@@ -1,6 +1,7 @@
 import { Recent } from '../cache/recent.ts'
 import { MediaError } from '../errors.ts'
 import { OCTET_STREAM, typeOf } from '../http/media-type.ts'
+import { isBelowAny } from '../paths/folded.ts'
 import { decodePath, encodeSegment, pathBelow, rawBelow, rawPath, type Key } from '../paths/request-path.ts'
 import type { Asked } from '../transform/asked.ts'
 import { parseIpx } from '../transform/grammars/ipx.ts'
@@ -48,6 +49,7 @@ export class Readings {
   readonly #prefix: string
   readonly #root: string
   readonly #options: ReadingOptions
+  readonly #isOfAnother: (target: string) => boolean
   readonly #usesIpx: boolean
   readonly #usesQuery: boolean
   readonly #known = new Recent<string, Reading | 'plain'>(REMEMBERED)
@@ -57,6 +59,7 @@ export class Readings {
     this.#prefix = prefix
     this.#root = options.root ?? ''
     this.#options = options
+    this.#isOfAnother = isBelowAny(options.others ?? [])
     this.#usesIpx = options.grammars.includes('ipx')
     this.#usesQuery = options.grammars.includes('query')
   }
@@ -82,7 +85,7 @@ export class Readings {
       if (!raw.startsWith(base + IPX)) continue
       const { asked, path } = parseIpx(raw.slice(base.length + IPX.length))
       if (this.#options.keyOf !== undefined) return this.#reading(`${base}/${path}`, asked)
-      if (this.#isOfAnother(decodePath(`${base}/${path}`))) throw new MediaError('not-found')
+      if (this.#isOfAnother(`${base}/${path}`)) throw new MediaError('not-found')
       return this.#reading(`${base}/${path}`, asked)
     }
     const mark = target.search(/[?#]/)
@@ -96,10 +99,6 @@ export class Readings {
     if (type.startsWith('image/')) return this.#asking(raw, parseQuery(search, this.#options))
     // What is known to be something else has queries of its own; what is not known may be a picture, or no file at all.
     return type === OCTET_STREAM && hasOperation(search) ? this.#readingOrFault(raw, search) : undefined
-  }
-
-  #isOfAnother (path: string): boolean {
-    return this.#options.others?.some(prefix => path === prefix || path.startsWith(`${prefix}/`)) ?? false
   }
 
   #readingOrFault (raw: string, search: string): Reading | undefined {

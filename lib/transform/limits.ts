@@ -78,7 +78,6 @@ export function admit (asked: Asked, policy: TransformPolicy): Transform {
 }
 
 function refuseByMode (names: readonly OperationName[], { preset, info }: Asked, { mode }: TransformPolicy): void {
-  if (mode === 'signed') throw new MediaError('forbidden', { detail: 'Variants of this mount need a signed URL' })
   if (mode === 'presets' && preset === undefined && names.length === 0 && !info) throw badTransform('preset: this mount makes presets alone; ask with preset=NAME')
   if (mode === 'presets' && names.length > 0) throw badTransform(`${names.join(', ')}: this mount makes presets alone; ask with preset=NAME and nothing beside it`)
   if (mode === 'snapped' && names.includes('txt')) throw badTransform('txt: where sizes are snapped a URL may not write on pictures; the modes `open` and `signed` take it, and presets may hold it')

@@ -1,20 +1,10 @@
+import { signer, signTarget, type SigningKey, type SignOptions } from '../signing/signer.ts'
 import type { OperationName, ValueOf } from '../transform/operations.ts'
 import type { Values } from '../transform/transform.ts'
-import { formatIpx } from './ipx.ts'
-import { formatQuery } from './query.ts'
-import { encode } from './spelling.ts'
+import { write, type UrlOptions, type UrlState } from './write.ts'
 
-export type { OperationName, ValueOf, Values }
-
-/** How and from where pictures are asked for. */
-export interface UrlOptions {
-  /** What comes before the path, as it is to stand in the URL: an origin, a mount's prefix, or both. Nothing by default; a slash at its end counts for none. */
-  base?: string
-  /** `query` by default. */
-  grammar?: 'query' | 'ipx'
-  /** Where the grammar `ipx` begins below the base: `/_ipx` by default. */
-  ipxPrefix?: string
-}
+export { signTarget as sign }
+export type { OperationName, SigningKey, SignOptions, UrlOptions, ValueOf, Values }
 
 /** What {@link ImageUrl.resize} takes. */
 export interface Resize {
@@ -55,20 +45,12 @@ export interface PictureSources {
   img: { src: string, srcset: string, sizes?: string }
 }
 
-interface State {
-  readonly path: string
-  readonly options: Readonly<UrlOptions>
-  readonly values: Values
-  readonly preset?: string
-  readonly download?: string
-}
-
 /** The URL of a picture, or of a variant of it. Each method gives another one, and leaves this as it is. */
 export class ImageUrl {
-  readonly #state: State
+  readonly #state: UrlState
 
   /** @param state how far it is known; use {@link url} */
-  constructor (state: State) {
+  constructor (state: UrlState) {
     this.#state = state
   }
 
@@ -137,9 +119,22 @@ export class ImageUrl {
     return new ImageUrl({ ...this.#state, download: name })
   }
 
+  /**
+   * Signs every URL that comes of it. On servers alone: a key in a page is no secret.
+   * `expiresIn` counts from here, so that all URLs of one page expire together.
+   *
+   * @throws {TypeError} in a browser, and where id, method or address is malformed
+   * @throws {RangeError} for a secret shorter than 32 bytes, and times that are none or over
+   * @example url('/private/cat.jpg').resize({ width: 320 }).signed({ id: '2026-11', secret }, { expiresIn: 3600 })
+   */
+  signed (key: SigningKey, options: SignOptions = {}): ImageUrl {
+    return new ImageUrl({ ...this.#state, sign: signer(key, options) })
+  }
+
   /** The URL of facts about the original, as JSON. */
   info (): string {
-    return write({ path: this.#state.path, options: this.#state.options, values: {} }, true)
+    const { path, options, sign } = this.#state
+    return write({ path, options, values: {}, ...sign === undefined ? {} : { sign } }, true)
   }
 
   toString (): string {
@@ -195,14 +190,4 @@ export class ImageUrl {
 export function url (path: string, options: UrlOptions = {}): ImageUrl {
   if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(path)) throw new TypeError(`Expected a path without dot segments, received ${path}`)
   return new ImageUrl({ path, options: { ...options }, values: {} })
-}
-
-function write ({ path, options, values, preset, download }: State, info: boolean): string {
-  const { base = '', grammar = 'query', ipxPrefix = '/_ipx' } = options
-  const asked = { values, info, ...preset === undefined ? {} : { preset }, ...download === undefined ? {} : { download } }
-  const start = base.endsWith('/') ? base.slice(0, -1) : base
-  const file = `/${path.replace(/^\//, '').split('/').map(encode).join('/')}`
-  if (grammar === 'ipx') return `${start}${ipxPrefix}/${formatIpx(asked)}${file}`
-  const query = formatQuery(asked)
-  return `${start}${file}${query === '' ? '' : `?${query}`}`
 }

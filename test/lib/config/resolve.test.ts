@@ -27,6 +27,9 @@ t.test('an empty configuration gets every default', async t => {
     },
     trustedProxies: [],
     httpCache: { memoryBytes: 67_108_864, diskBytes: 1_073_741_824, directory: '/.cache/http' },
+    rateLimits: { whenRedisFails: 'local', maxClients: 100_000 },
+    strategies: {},
+    plugins: {},
     upstreams: {},
     sources: {},
     mounts: []
@@ -42,7 +45,7 @@ t.test('defaults stand inside the kinds of sources, the items of lists and what 
     files: { driver: 'file', root: '/', symlinks: 'inside', visibleDotNames: [], caseInsensitive: false },
     all: { driver: 'tree', branches: [{ path: '/', source: 'files' }] }
   })
-  const rest = { permission: 'read', delivery: 'serve', upstreamPath: '/', live: false, digest: false, index: ['index.html'], listing: false, precompressed: true, resourcePolicy: 'cross-origin', trustActiveContent: false }
+  const rest = { permission: 'read', delivery: 'serve', upstreamPath: '/', live: false, digest: false, plugins: [], index: ['index.html'], listing: false, precompressed: true, resourcePolicy: 'cross-origin', trustActiveContent: false }
   t.strictSame(config.mounts.map(({ images: _images, rewrite: _rewrite, redirect: _redirect, ...mount }) => mount), [
     {
       ...rest,

@@ -1,14 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { build } from 'esbuild'
 import t from 'tap'
 import { packageRoot } from '../../../lib/package-root.ts'
 import { decodePath } from '../../../lib/paths/request-path.ts'
 import { parseIpx } from '../../../lib/transform/grammars/ipx.ts'
 import { formatQuery, parseQuery } from '../../../lib/transform/grammars/query.ts'
+import { placeOfSignature, withoutSignature } from '../../../lib/signing/signed-target.ts'
+import { SignatureVerifier } from '../../../lib/signing/verifier.ts'
 import { operationNames, operations, type Operation, type OperationName, type ValueOf } from '../../../lib/transform/operations.ts'
 import { canonical, transformText, type Values } from '../../../lib/transform/transform.ts'
-import { url, type ImageUrl } from '../../../lib/url/index.ts'
+import { sign, url, type ImageUrl, type UrlOptions } from '../../../lib/url/index.ts'
 import { order, spell } from '../../../lib/url/spelling.ts'
 import { randomValue, randomValues, seeded } from '../../helpers/random-transforms.ts'
 
@@ -119,7 +122,72 @@ t.test('methods mean the operations they are named after', async t => {
 
 t.test('a browser gets it small, with nothing of the server in it', async t => {
   const { outputFiles: [file], metafile } = await build({ entryPoints: [join(packageRoot, 'lib/url/index.ts')], bundle: true, minify: true, write: false, format: 'esm', platform: 'browser', metafile: true })
-  t.strictSame(Object.keys(metafile.inputs).toSorted(), ['index', 'ipx', 'query', 'spelling'].map(name => `lib/url/${name}.ts`))
-  t.ok((file?.text.length ?? Infinity) < 6000, `${file?.text.length} bytes`)
-  for (const input of Object.keys(metafile.inputs)) t.notMatch(await readFile(join(packageRoot, input), 'utf8'), /Buffer|process\.|node:/, input)
+  const signing = ['client-network', 'signed-target', 'signer'].map(name => `lib/signing/${name}.ts`)
+  t.strictSame(Object.keys(metafile.inputs).toSorted(), [...signing, ...['index', 'ipx', 'query', 'spelling', 'write'].map(name => `lib/url/${name}.ts`)])
+  t.ok((file?.text.length ?? Infinity) < 9000, `${file?.text.length} bytes`)
+  for (const input of Object.keys(metafile.inputs)) {
+    const text = await readFile(join(packageRoot, input), 'utf8')
+    // The signer asks for the server's own once somebody signs.
+    t.notMatch(input.endsWith('/signer.ts') ? text.replace(/globalThis\.process\?\.getBuiltinModule\?\.\('node:crypto'\)|typeof import\('node:crypto'\)/g, '') : text, /Buffer|process\b|node:/, input)
+  }
+})
+
+const key = { id: '2026-11', secret: 'the walrus keeps 12 secrets of the sea' }
+const now = Date.parse('2026-01-01T00:00:00Z')
+
+t.test('a signed URL is what it was with a signature of all of it at its end, whatever is set after', async t => {
+  const cat = url('/private/my cat.jpg').resize({ width: 320 })
+  const signed = cat.signed(key, { expiresIn: 3600, now })
+  t.equal(signed.toString(), sign('/private/my%20cat.jpg?w=320', key, { expiresIn: 3600, now }))
+  t.match(signed.toString(), /^\/private\/my%20cat\.jpg\?w=320&sig=2026-11\.e1767229200\.[\w-]{43}$/)
+  t.equal(signed.format('auto').toString(), sign('/private/my%20cat.jpg?w=320&f=auto', key, { expiresIn: 3600, now }))
+  t.equal(cat.toString(), '/private/my%20cat.jpg?w=320', 'the other stays as it is')
+  t.equal(JSON.stringify({ src: signed }), JSON.stringify({ src: signed.toString() }))
+  t.equal(url('/a.jpg').signed(key).toString(), sign('/a.jpg', key), 'for good')
+  t.equal(signed.info(), sign('/private/my%20cat.jpg?info=1', key, { expiresIn: 3600, now }))
+  t.notMatch(inspect(signed, { depth: 9, showHidden: true }), 'walrus', 'a log shows no key')
+})
+
+t.test('each URL of a srcset and of a picture is signed for itself', async t => {
+  const signed = url('/a.jpg').signed(key, { expires: 1767229200, now })
+  const each = (query: string): string => sign(`/a.jpg?${query}`, key, { expires: 1767229200, now })
+  t.equal(signed.srcset([320, 640]), `${each('w=320')} 320w, ${each('w=640')} 640w`)
+  t.equal(signed.srcset({ densities: [1, 2] }), `${each('dpr=1')} 1x, ${each('dpr=2')} 2x`)
+  t.strictSame(signed.sources({ widths: [320], formats: ['avif'] }), {
+    sources: [{ type: 'image/avif', srcset: `${each('w=320&f=avif')} 320w` }],
+    img: { src: each('w=320'), srcset: `${each('w=320')} 320w` }
+  })
+})
+
+t.test('what is signed is what the server receives: path and query, with the base unless a proxy takes it off', async t => {
+  const built = (options: UrlOptions): string => url('/a.jpg', options).resize({ width: 5 }).signed(key).toString()
+  const signed = (target: string): string => sign(target, key)
+  t.equal(built({ base: 'https://cdn.example.com/media/' }), `https://cdn.example.com${signed('/media/a.jpg?w=5')}`)
+  t.equal(built({ base: '//cdn.example.com' }), `//cdn.example.com${signed('/a.jpg?w=5')}`)
+  t.equal(built({ base: '/media', grammar: 'ipx' }), signed('/media/_ipx/w_5/a.jpg'))
+  t.equal(built({ base: 'https://cdn.example.com/media', signedBase: '' }), `https://cdn.example.com/media${signed('/a.jpg?w=5')}`)
+  t.equal(built({ base: 'https://cdn.example.com/media', signedBase: '/internal/' }), `https://cdn.example.com/media${signed('/internal/a.jpg?w=5').slice('/internal'.length)}`)
+  t.equal(built({ base: '/media', signedBase: '/' }), `/media${signed('/a.jpg?w=5')}`)
+  t.equal(url('/a.jpg', { base: '/media', signedBase: '/x' }).toString(), '/media/a.jpg', 'which means nothing where nothing is signed')
+  t.throws(() => built({ base: 'media' }), TypeError)
+})
+
+t.test('what cannot sign is told where it is given', async t => {
+  t.throws(() => url('/a').signed({ id: 'a.b', secret: key.secret }), TypeError)
+  t.throws(() => url('/a').signed({ id: 'a', secret: 'short' }), RangeError)
+  t.throws(() => url('/a').signed(key, { expiresIn: -1 }), RangeError)
+})
+
+t.test('of whatever can be asked for, the server sees what was meant, and that it was', async t => {
+  const verifier = new SignatureVerifier([{ ...key, revoked: false }], { requireExpiry: false, maxLifetimeSeconds: 1, leewaySeconds: 0 })
+  const random = seeded(42)
+  for (let i = 0; i < 500; i++) {
+    for (const grammar of ['query', 'ipx'] as const) {
+      const plain = built(randomValues(random), grammar)
+      const target = plain.signed(key).toString()
+      const told = verifier.verify({ target, method: 'GET', address: '' }, placeOfSignature(target), now)
+      if (!('id' in told) || withoutSignature(target) !== plain.toString()) t.fail(target)
+    }
+  }
+  t.pass()
 })

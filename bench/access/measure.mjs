@@ -1,0 +1,86 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cpuMicroseconds } from '../lib/proc.mjs'
+import { median } from '../lib/report.mjs'
+import { scratchDirectory } from '../lib/scratch.mjs'
+import { makeCredentials } from './credentials.mjs'
+import { runList, writeList } from './load.mjs'
+import { FILE_BYTES, requestsOf, starters, variants } from './variants.mjs'
+import { verifyVariant } from './verify.mjs'
+
+/** A server that ends a run's connections still works for this long. */
+const SETTLE_MS = 30
+/** No access log has shorter lines. */
+const SHORTEST_LOG_LINE = 60
+
+/**
+ * All variants in interleaved rounds whose order rotates. All of ours are mounts of one process.
+ *
+ * @returns {Promise<{ logs: boolean, runs: object[], value: (what: string, name: string) => number, above: (run: object) => number, ratio: (run: object) => number }>}
+ */
+export async function measureTable ({ logs, plan, root, bytes }) {
+  const credentials = makeCredentials()
+  const lists = scratchDirectory('lists')
+  const servers = {}
+  const samples = new Map()
+  const runs = variants.filter(({ needed }) => !plan.isQuick || needed)
+  try {
+    for (const name of new Set(runs.map(({ server }) => server))) servers[name] = await starters[name]({ root, logs, credentials })
+    const loads = new Map()
+    for (const [place, run] of runs.entries()) {
+      const { url, pid } = servers[run.server]
+      const requests = requestsOf(run, credentials)
+      await verifyVariant(run, { url, requests, bytes })
+      const list = join(lists, `${place}.txt`)
+      writeList(list, url, requests)
+      loads.set(run.name, { url, pid, list })
+    }
+    for (const run of runs) await runList({ ...loads.get(run.name), ms: plan.warmMs })
+    for (let round = 0; round < plan.rounds; round++) {
+      for (const run of rotated(runs, round)) samples.set(run.name, [...samples.get(run.name) ?? [], await measureRun(run, loads.get(run.name), plan)])
+    }
+  } finally {
+    await Promise.all(Object.values(servers).map(server => server.stop()))
+  }
+  if (logs) checkLogs(servers, runs, samples)
+  return tableOf(logs, runs, samples)
+}
+
+/** V8 gives up what it compiled while a variant waits for its turn, hence the lead-in. */
+async function measureRun ({ name }, { url, pid, list }, plan) {
+  await runList({ url, list, ms: plan.leadMs })
+  const before = cpuMicroseconds(pid)
+  const { requests, bytes, seconds, p99Ms } = await runList({ url, list, ms: plan.ms })
+  await sleep(SETTLE_MS)
+  const cpu = (cpuMicroseconds(pid) - before) / requests
+  if (bytes < requests * FILE_BYTES) throw new Error(`${name}: Expected ${requests} bodies of ${FILE_BYTES} bytes but received ${bytes} bytes`)
+  return { cpu, requests, rate: requests / seconds, p99: p99Ms === 0 ? Number.NaN : p99Ms }
+}
+
+function tableOf (logs, runs, samples) {
+  const valuesOf = (what, name) => samples.get(name).map(sample => sample[what])
+  // round by round, so that what disturbs a round disturbs both sides
+  const beside = ({ name, base }, compare) => median(valuesOf('cpu', name).map((cpu, round) => compare(cpu, valuesOf('cpu', base)[round])))
+  return {
+    logs,
+    runs,
+    value: (what, name) => median(valuesOf(what, name)),
+    above: run => beside(run, (own, base) => own - base),
+    ratio: run => beside(run, (own, base) => own / base)
+  }
+}
+
+/** A server whose access log is not there was measured without its work. */
+function checkLogs (servers, runs, samples) {
+  for (const [name, { logFile }] of Object.entries(servers)) {
+    const requests = runs.filter(({ server }) => server === name).flatMap(run => samples.get(run.name)).reduce((sum, sample) => sum + sample.requests, 0)
+    const { size } = statSync(logFile, { throwIfNoEntry: false }) ?? { size: 0 }
+    if (size < requests * SHORTEST_LOG_LINE) throw new Error(`${name}: Expected a log of ${requests} lines but received ${size} bytes`)
+  }
+}
+
+function rotated (list, by) {
+  const start = by % list.length
+  return [...list.slice(start), ...list.slice(0, start)]
+}

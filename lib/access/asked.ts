@@ -1,0 +1,79 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import type { AccessRequest } from './access.ts'
+
+/** A request, as far as access is decided by it. */
+export interface Request {
+  readonly raw: IncomingMessage
+  readonly clientAddress: string
+  readonly isFromTrustedProxy: boolean
+}
+
+/** Where it is decided. */
+export interface AccessPlace {
+  /** The prefix of the mount, as the configuration has it; `/` at the root. */
+  readonly mount: string
+  /** Whether every method goes on to another server, and WebSockets. */
+  readonly isGateway: boolean
+  /** The path of the file that a request target asks for. @throws {MediaError} `bad-path` */
+  pathOf (target: string): string
+}
+
+/** {@link AccessRequest} of a request: nothing is worked out before it is asked for. */
+export class Asked implements AccessRequest {
+  readonly target: string
+  readonly #request: Request
+  readonly #place: AccessPlace
+
+  constructor (request: Request, place: AccessPlace) {
+    this.#request = request
+    this.#place = place
+    this.target = request.raw.url ?? '/'
+  }
+
+  get method (): string {
+    const { method = 'GET', headers } = this.#request.raw
+    return this.#place.isGateway && headers.upgrade !== undefined && /(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade) ? 'WEBSOCKET' : method
+  }
+
+  get mount (): string {
+    return this.#place.mount
+  }
+
+  get headers (): IncomingHttpHeaders {
+    return this.#request.raw.headers
+  }
+
+  get rawHeaders (): readonly string[] {
+    return this.#request.raw.rawHeaders
+  }
+
+  get address (): string {
+    return this.#request.clientAddress
+  }
+
+  get isFromTrustedProxy (): boolean {
+    return this.#request.isFromTrustedProxy
+  }
+
+  get certificate (): Buffer | undefined {
+    const socket = this.#request.raw.socket as TLSSocket
+    return socket.authorized === true ? socket.getPeerX509Certificate()?.raw : undefined
+  }
+
+  get path (): string {
+    return this.#place.pathOf(this.target)
+  }
+}
+
+/** Fields by which frameworks take a request for one of another method. */
+const overrides = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const
+
+/** The method that an origin may take a request for, where a field says another than its own. */
+export function overriddenMethod (headers: IncomingHttpHeaders): string | undefined {
+  for (const name of overrides) {
+    const value = headers[name]
+    if (value !== undefined) return String(value).trim().toUpperCase()
+  }
+  return undefined
+}

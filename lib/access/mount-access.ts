@@ -1,0 +1,70 @@
+import type { Config, MountConfig } from '../config/schema.ts'
+import { originalPath, placesOf, prefixAt } from '../image/places.ts'
+import { decodePath } from '../paths/request-path.ts'
+
+/** What the plugin `auth` is registered with in a mount's scope. */
+export interface MountAccess {
+  readonly access: MountConfig['access']
+  readonly mount: string
+  readonly isReadOnly: boolean
+  readonly isGateway: boolean
+  readonly pathOf: (target: string) => string
+  readonly others: readonly string[]
+  readonly signedBy: string | undefined
+}
+
+/** Whether there is anything about a mount that not everybody may do. */
+export function isProtected ({ access, images, delivery }: MountConfig): boolean {
+  return access !== undefined || (delivery === 'serve' && images.mode === 'signed')
+}
+
+/**
+ * Who may do what with a mount.
+ *
+ * @param prefix that of one of its places, with those of the app and its host
+ * @param root that of the app
+ */
+export function mountAccess (config: Readonly<Config>, mount: MountConfig, { prefix, root }: { prefix: string, root: string }): MountAccess {
+  const { access, delivery, images, permission } = mount
+  const within = mount.prefix === '/' ? '/' : `${mount.prefix}/`
+  const place = { prefix: prefixAt(prefix), root }
+  const readsIpx = delivery === 'serve' && images.mode !== 'off' && images.grammars.includes('ipx')
+  return {
+    access,
+    mount: mount.prefix,
+    isReadOnly: delivery !== 'gateway' && permission === 'read',
+    isGateway: delivery === 'gateway',
+    pathOf: readsIpx ? target => decodePath(originalPath(target, place)) : decodePath,
+    others: config.mounts.filter(other => other !== mount && isProtected(other) && other.prefix.startsWith(within)).map(other => root + other.prefix),
+    signedBy: delivery === 'serve' && images.mode === 'signed' ? signerOf(config, mount) : undefined
+  }
+}
+
+/** What the plugin `order` is registered with. */
+export interface MountOrder {
+  readonly mount: string
+  readonly others: readonly string[]
+  readonly except: readonly string[]
+  readonly isPublic: (method: string) => boolean
+}
+
+/**
+ * What is checked of the order of a mount's hooks before the first request.
+ *
+ * @param root the prefix of the app within its host
+ */
+export function mountOrder ({ mounts }: Readonly<Config>, { access, prefix }: MountConfig, root: string): MountOrder | undefined {
+  if (access === undefined) return undefined
+  const { read, write, methods, except } = access
+  return {
+    mount: prefix,
+    others: placesOf(mounts.filter(other => other.prefix !== prefix)).map(place => root + place.prefix),
+    except: except.map(path => root + path),
+    isPublic: method => (methods[method] ?? (['GET', 'HEAD', 'OPTIONS'].includes(method) ? read : write)) === 'public'
+  }
+}
+
+/** The strategy whose signatures variants need: without any, nobody may ask for them. */
+export function signerOf ({ strategies }: Readonly<Config>, { images: { signedBy } }: MountConfig): string | undefined {
+  return signedBy ?? Object.keys(strategies).find(name => strategies[name]?.driver === 'signed')
+}

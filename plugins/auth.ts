@@ -1,0 +1,103 @@
+import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
+import fp from 'fastify-plugin'
+import { Asked } from '../lib/access/asked.ts'
+import { Rules, type Admission } from '../lib/access/rules.ts'
+import { Recent } from '../lib/cache/recent.ts'
+import type { AccessConfig } from '../lib/config/access-schema.ts'
+import { MediaError } from '../lib/errors.ts'
+import { privateCacheControl } from '../lib/http/cache-control.ts'
+import { addVary } from '../lib/http/vary.ts'
+import { isBelowAny } from '../lib/paths/folded.ts'
+import { decodePath } from '../lib/paths/request-path.ts'
+
+/** Who may do what in a scope. */
+export interface AuthOptions {
+  /** The rules; without them everybody may do everything that routes do. */
+  access?: Partial<AccessConfig> | undefined
+  /** The prefix of the mount, as the configuration has it: API keys are for mounts. Default that of the scope. */
+  mount?: string
+  /** Whether only GET, HEAD and OPTIONS do anything: then all others need what these need. Default false. */
+  isReadOnly?: boolean
+  /** Whether requests of every method go on to another server, and WebSockets. Default false. */
+  isGateway?: boolean
+  /** The path of the file that a request target asks for. Default: the path of the target, decoded once. */
+  pathOf?: (target: string) => string
+  /** Prefixes of protected mounts below this one: however a path of theirs is spelled, it is not found here. */
+  others?: readonly string[]
+  /** The strategy that knows the signatures of variants, where these alone are made. */
+  signedBy?: string | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Who may do what in this scope. */
+    accessRules: Rules | null
+  }
+}
+
+/**
+ * Asks of each request of a scope who it is from, before anything is done for it, and lets it go on if the rules
+ * allow it: `request.principal` is known from here on. What is refused is answered 401 with what would help, 403
+ * where nothing would, 503 where it cannot be told. Preflights of CORS, which carry no credentials, go on.
+ *
+ * @throws {TypeError} where a rule names no strategy
+ */
+export default fp(async function auth (app, options: AuthOptions) {
+  const { access, mount = app.prefix === '' ? '/' : app.prefix, isReadOnly = false, isGateway = false, pathOf = decodePath, others = [], signedBy } = options
+  if (access === undefined && others.length === 0 && signedBy === undefined) return // nobody has to prove anything
+  const rules = new Rules({ access, strategies: app.strategies, isReadOnly, signedBy })
+  const taken = access?.passCredentials === true ? [] : rules.credentials
+  const isOthers = others.length === 0 ? undefined : isBelowAny(others)
+  const place = { mount, isGateway, pathOf }
+  app.decorate('accessRules', rules)
+  if (!rules.isPublic('GET')) app.addHook('onSend', keepPrivate(rules.vary))
+
+  app.addHook('onRequest', function authenticate (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) {
+    if (isOthers?.(request.raw.url ?? '/') === true) {
+      done(new MediaError('not-found'))
+    } else if (!isGateway && isPreflight(request)) {
+      done()
+    } else {
+      try {
+        const told = rules.admit(new Asked(request, place))
+        if (told instanceof Promise) told.then(late => { done(takeIn(request, late, taken)) }, done)
+        else done(takeIn(request, told, taken))
+      } catch (error) {
+        done(error as Error) // a path that two readers could read differently
+      }
+    }
+  })
+}, { fastify: '5.x', name: 'fastify-media-auth', dependencies: ['fastify-media-client', 'fastify-media-strategies'] })
+
+/** The Fetch standard's: https://fetch.spec.whatwg.org/#cors-preflight-request. Of a gateway, its origin would answer it: there it has to be allowed like any other. */
+function isPreflight ({ raw: { method, headers } }: FastifyRequest): boolean {
+  return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
+}
+
+/** Fields by which CDNs are told to keep what `Cache-Control` does not let them (RFC 9213, and those before it). */
+const cdnFields = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'surrogate-control', 'edge-control', 'x-accel-expires'] as const
+
+/** Whatever the rules of the mount, a handler or an origin say of its cache: an answer to one who had to prove who they are is theirs alone. */
+function keepPrivate (fields: readonly string[]): onSendHookHandler {
+  const known = new Recent<string, string>(100)
+  return function keepPrivate (_request, reply, payload, done) {
+    const present = String(reply.getHeader('cache-control') ?? '')
+    let value = known.get(present)
+    if (value === undefined) known.set(present, value = privateCacheControl(present))
+    reply.header('cache-control', value)
+    for (const name of cdnFields) if (reply.hasHeader(name)) reply.removeHeader(name)
+    for (const field of fields) reply.header('vary', addVary(reply.getHeader('vary')?.toString(), field))
+    done(null, payload)
+  }
+}
+
+/** Whoever comes next knows who asks, and finds neither signature nor credentials. @returns the refusal, where it is one */
+function takeIn (request: FastifyRequest, told: Admission | MediaError, taken: readonly string[]): MediaError | undefined {
+  if (told instanceof MediaError) return told
+  const { raw } = request
+  request.principal = told.principal
+  request.isSigned = told.isSigned
+  if (told.target !== undefined) raw.url = told.target
+  for (const name of taken) if (raw.headers[name] !== undefined) delete raw.headers[name]
+  return undefined
+}
