@@ -50,23 +50,41 @@ export default fp(async function auth (app, options: AuthOptions) {
   const isOthers = others.length === 0 ? undefined : isBelowAny(others)
   const place = { mount, isGateway, pathOf }
   app.decorate('accessRules', rules)
-  if (!rules.isPublic('GET')) app.addHook('onSend', keepPrivate(rules.vary))
+  if (!rules.isPublic('GET')) app.addHook('onSend', privacy(rules.vary))
 
-  app.addHook('onRequest', function authenticate (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) {
-    if (isOthers?.(request.raw.url ?? '/') === true) {
-      done(new MediaError('not-found'))
-    } else if (!isGateway && isPreflight(request)) {
-      done()
+  // A path that two readers could read differently is thrown.
+  app.addHook('onRequest', function authenticate (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): Promise<void> | undefined {
+    const told = admit(request)
+    if (told instanceof Promise) return takeInLater(request, told)
+    if (told instanceof MediaError) {
+      done(told)
     } else {
-      try {
-        const told = rules.admit(new Asked(request, place))
-        if (told instanceof Promise) told.then(late => { done(takeIn(request, late, taken)) }, done)
-        else done(takeIn(request, told, taken))
-      } catch (error) {
-        done(error as Error) // a path that two readers could read differently
-      }
+      takeIn(request, told)
+      done()
     }
+    return undefined
   })
+
+  function admit (request: FastifyRequest): ReturnType<Rules['admit']> | undefined {
+    if (isOthers?.(request.raw.url ?? '/') === true) return new MediaError('not-found')
+    return !isGateway && isPreflight(request) ? undefined : rules.admit(new Asked(request, place))
+  }
+
+  async function takeInLater (request: FastifyRequest, told: Promise<Admission | MediaError>): Promise<void> {
+    const late = await told
+    if (late instanceof MediaError) throw late
+    takeIn(request, late)
+  }
+
+  /** Whoever comes next knows who asks, and finds neither signature nor credentials. */
+  function takeIn (request: FastifyRequest, admission: Admission | undefined): void {
+    if (admission === undefined) return
+    const { raw } = request
+    request.principal = admission.principal
+    request.isSigned = admission.isSigned
+    if (admission.target !== undefined) raw.url = admission.target
+    for (const name of taken) if (raw.headers[name] !== undefined) delete raw.headers[name]
+  }
 }, { fastify: '5.x', name: 'fastify-media-auth', dependencies: ['fastify-media-client', 'fastify-media-strategies'] })
 
 /** The Fetch standard's: https://fetch.spec.whatwg.org/#cors-preflight-request. Of a gateway, its origin would answer it: there it has to be allowed like any other. */
@@ -78,7 +96,7 @@ function isPreflight ({ raw: { method, headers } }: FastifyRequest): boolean {
 const cdnFields = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'surrogate-control', 'edge-control', 'x-accel-expires'] as const
 
 /** Whatever the rules of the mount, a handler or an origin say of its cache: an answer to one who had to prove who they are is theirs alone. */
-function keepPrivate (fields: readonly string[]): onSendHookHandler {
+function privacy (fields: readonly string[]): onSendHookHandler {
   const known = new Recent<string, string>(100)
   return function keepPrivate (_request, reply, payload, done) {
     const present = String(reply.getHeader('cache-control') ?? '')
@@ -89,15 +107,4 @@ function keepPrivate (fields: readonly string[]): onSendHookHandler {
     for (const field of fields) reply.header('vary', addVary(reply.getHeader('vary')?.toString(), field))
     done(null, payload)
   }
-}
-
-/** Whoever comes next knows who asks, and finds neither signature nor credentials. @returns the refusal, where it is one */
-function takeIn (request: FastifyRequest, told: Admission | MediaError, taken: readonly string[]): MediaError | undefined {
-  if (told instanceof MediaError) return told
-  const { raw } = request
-  request.principal = told.principal
-  request.isSigned = told.isSigned
-  if (told.target !== undefined) raw.url = told.target
-  for (const name of taken) if (raw.headers[name] !== undefined) delete raw.headers[name]
-  return undefined
 }

@@ -1,4 +1,4 @@
-import { fastifyRateLimit, type CreateRateLimitOptions, type FastifyRateLimitStore } from '@fastify/rate-limit'
+import type { CreateRateLimitOptions, FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Recent } from '../lib/cache/recent.ts'
@@ -40,8 +40,8 @@ const RETRY_SECONDS = '1'
  * Limits how much each client may ask for, by @fastify/rate-limit: more is answered 429 with
  * `Retry-After`. Every request that arrives is counted, also those that are refused. What is known
  * behind an answer alone, that its variant had to be made, is charged then, and so against the
- * next requests: `max` is overshot by what is under way, which `concurrent` bounds. Not covered:
- * work that its client leaves before it is done is given up, and costs no more than a request.
+ * next requests: `max` is overshot by what is under way, which `concurrent` bounds. Who leaves before
+ * there is any answer is charged as for a variant: it may have been begun.
  *
  * Answers tell where a client stands by `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
  *
@@ -131,6 +131,7 @@ function surcharge (cost: number, limiterOf: (cost: number) => Limiter): Surchar
 /** Tells more where the plugins are there that make variants, and works without. */
 function surchargeOf (reply: FastifyReply, { made, avif }: { readonly made: Surcharge | undefined, readonly avif: Surcharge | undefined }): Surcharge | undefined {
   const { cacheOutcome } = reply as { cacheOutcome?: string }
+  if (cacheOutcome === '' && !reply.raw.headersSent) return made
   if (cacheOutcome !== 'made') return undefined
   return reply.getHeader('content-type') === 'image/avif' ? avif : made
 }
@@ -169,6 +170,7 @@ async function limiters (counter: RateCounter): Promise<(options: CreateRateLimi
       return new CountingStore(options)
     }
   }
+  const { fastifyRateLimit } = await import('@fastify/rate-limit') // who has no limits needs none of it
   let create: FastifyInstance['createRateLimit'] | undefined
   const scope = {
     decorateRequest: () => undefined,

@@ -58,7 +58,7 @@ export class Asked implements AccessRequest {
 
   get certificate (): Buffer | undefined {
     const socket = this.#request.raw.socket as TLSSocket
-    return socket.authorized === true ? socket.getPeerX509Certificate()?.raw : undefined
+    return socket.authorized ? socket.getPeerX509Certificate()?.raw : undefined
   }
 
   get path (): string {

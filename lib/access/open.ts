@@ -5,7 +5,6 @@ import { AddressStrategy } from './addresses.ts'
 import { ApiKeyStrategy } from './api-keys.ts'
 import { CertificateStrategy } from './client-certificate.ts'
 import { ForwardStrategy } from './forward.ts'
-import { JwtStrategy } from './jwt.ts'
 import { textOf } from './key-file.ts'
 import { MAX_ANSWER_BYTES } from './policy-answer.ts'
 import type { ServiceClient } from './service-request.ts'
@@ -30,17 +29,19 @@ export async function openStrategies (configs: Readonly<Record<string, StrategyC
 
 async function openStrategy (name: string, config: StrategyConfig, { log, verifierOf }: StrategySurroundings): Promise<Strategy> {
   switch (config.driver) {
-    case 'jwt': return new JwtStrategy({ name, config, ...await tokenKeyOf(config), verifierOf: await verifierOf(), log })
+    case 'jwt': return await tokens(name, config, { log, verifierOf })
     case 'apiKey': return new ApiKeyStrategy({ name, config })
     case 'signed': return new SignedStrategy({ name, config, secrets: await signingSecrets(config), log })
     case 'forward': return new ForwardStrategy({ name, config, client: await policyClient(config), log })
     case 'mtls': return new CertificateStrategy({ name, config })
-    case 'ip': return new AddressStrategy({ name, config })
+    default: return new AddressStrategy({ name, config })
   }
 }
 
-async function tokenKeyOf ({ key, keyFile, jwks }: JwtConfig): Promise<{ key: string } | { jwks: string }> {
-  return jwks === undefined ? { key: key ?? await textOf(keyFile as string) } : { jwks }
+async function tokens (name: string, config: JwtConfig, { log, verifierOf }: StrategySurroundings): Promise<Strategy> {
+  const { JwtStrategy } = await import('./jwt.ts') // it brings undici, which who has no tokens does not need
+  const { key, keyFile } = config
+  return new JwtStrategy({ name, config, key: keyFile === undefined ? key : await textOf(keyFile), verifierOf: await verifierOf(), log })
 }
 
 /** The secrets of signing keys, by their ids. */
@@ -49,6 +50,6 @@ export async function signingSecrets ({ keys }: SignedConfig): Promise<Array<{ i
 }
 
 async function policyClient ({ url, connections, maxWaiting, timeoutMs, ca }: Extract<StrategyConfig, { driver: 'forward' }>): Promise<ServiceClient> {
-  const { ServiceClient: Client } = await import('./service-request.ts') // nobody else needs undici for it
+  const { ServiceClient: Client } = await import('./service-request.ts')
   return new Client({ url, connections, maxWaiting, timeoutMs, maxBytes: MAX_ANSWER_BYTES, ...ca === undefined ? {} : { ca: await readFile(ca, 'utf8') } })
 }

@@ -150,7 +150,7 @@ export type RateLimitConfig = Static<typeof RateLimit>
 export const RateLimits = Section('How the limits of all mounts are counted', {
   redis: Type.Optional(Like('redis://localhost:6379', '^rediss?://[^\\s]+$', { description: 'A Redis server on which instances count together; without it each counts for itself', env: 'RATE_LIMIT_REDIS' })),
   whenRedisFails: Words('What happens while Redis does not answer: `open` counts nothing, `closed` answers 503, `local` counts in this instance alone', ['open', 'closed', 'local'], 'local'),
-  maxClients: Count('How many clients are counted in memory; those unseen for the longest are forgotten', 100_000, 10_000_000)
+  maxClients: Count('How many clients are counted in memory; those that came once, or whose window ended, are forgotten first', 100_000, 10_000_000)
 })
 
 /** Code of others. */

@@ -77,7 +77,7 @@ const LEAST_SECRET = 8
 /** Secrets that stand in the configuration itself. */
 function writtenSecrets (config: unknown): string[] {
   const strategies = Object.values(record(record(config).strategies)).map(record)
-  const written = strategies.flatMap(({ driver, key, keys }) => [driver === 'jwt' ? key : undefined, ...list(keys).map(each => record(each).secret)])
+  const written = strategies.flatMap(({ driver, key, keys }) => list(keys).map(each => record(each).secret).concat(driver === 'jwt' ? key : undefined))
   return written.filter(text => typeof text === 'string').filter(text => text.length >= LEAST_SECRET)
 }
 

@@ -77,7 +77,7 @@ export class RedisCounter implements RateCounter {
     }
   }
 
-  /** Requests that were under way when Redis went, or came back, may tell it late: what the log says last is so within one of them. */
+  /** Tells each change once, however many requests meet it. */
   #see (isThere: boolean): void {
     if (isThere !== this.#isGone) return
     this.#isGone = !isThere

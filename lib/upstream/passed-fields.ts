@@ -53,6 +53,7 @@ export function answerFields (fields: Fields, { present, ownsCors, mayTrail }: A
   if (typeof vary === 'string' && answer.vary !== undefined) {
     answer.vary = String(answer.vary).split(',').reduce((all, name) => addVary(all, name.trim()), vary)
   }
+  if (present.ratelimit !== undefined) for (const name in answer) if (name.startsWith('ratelimit')) delete answer[name] // ours: its client knows one server
   if (!mayTrail) delete answer.trailer
   addVia(answer)
   return answer
