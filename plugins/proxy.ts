@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ClientLeft, whileClientStays } from '../lib/http/client-left.ts'
+import { methodOverrides } from '../lib/http/method-override.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { addVary } from '../lib/http/vary.ts'
 import { showTruncation } from '../lib/http/visible-end.ts'
@@ -90,6 +91,7 @@ async function passThrough (reply: FastifyReply, mount: ProxyMount): Promise<Fas
   const { request, raw: response } = reply
   const { method = 'GET', socket } = request.raw
   const outgoing = { method, path: pathFor(request, mount), headers: fieldsFor(request, mount, false) }
+  for (const name of methodOverrides) delete outgoing.headers[name] // files are read, and nothing else
   if (response.socket === null) await turnOf(response, socket)
   if (socket.destroyed || response.destroyed) return reply.code(499).send()
   let answer: CacheAnswer | UpstreamResponse

@@ -15,7 +15,7 @@ export interface TelemetryOptions {
 /**
  * One log line for each request, written when its connection is done with it, so that
  * downloads that broke off are in the log too. The path stands without its query, which may
- * hold signatures. Where `client` and `static` are registered too, it names the client that
+ * hold signatures, and signatures that came into it are masked. Where `client` and `static` are registered too, it names the client that
  * trusted proxies tell, the mount and what the cache did.
  */
 export default fp(async function telemetry (app, options: TelemetryOptions) {
@@ -40,7 +40,7 @@ function requestLogger (log: FastifyBaseLogger): onRequestHookHandler {
         reqId: request.id,
         client,
         method: request.raw.method,
-        path: rawPath(request.raw.url as string),
+        path: withoutSignatures(rawPath(request.raw.url as string)),
         status: this.statusCode,
         bytes: finished ? bodyBytes(request, reply) : Math.max(0, socket.bytesWritten - sentBefore),
         ms: Math.round((performance.now() - started) * 1000) / 1000,
@@ -52,6 +52,11 @@ function requestLogger (log: FastifyBaseLogger): onRequestHookHandler {
     })
     done()
   }
+}
+
+/** A link that was broken on its way carries its signature in the path: whoever reads the log could mend it. */
+function withoutSignatures (path: string): string {
+  return path.includes('sig') ? path.replaceAll(/(sig(?:=|%3d))[^/&;]+/gi, '$1redacted') : path
 }
 
 function bodyBytes (request: FastifyRequest, reply: FastifyReply): number | undefined {

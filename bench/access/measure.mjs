@@ -15,7 +15,8 @@ const SETTLE_MS = 30
 const SHORTEST_LOG_LINE = 60
 
 /**
- * All variants in interleaved rounds whose order rotates. All of ours are mounts of one process.
+ * All variants in interleaved rounds, one server after the other: nothing is compared across
+ * servers, and whichever came first after another server would pay for its wait.
  *
  * @returns {Promise<{ logs: boolean, runs: object[], value: (what: string, name: string) => number, above: (run: object) => number, ratio: (run: object) => number }>}
  */
@@ -36,9 +37,12 @@ export async function measureTable ({ logs, plan, root, bytes }) {
       writeList(list, url, requests)
       loads.set(run.name, { url, pid, list })
     }
-    for (const run of runs) await runList({ ...loads.get(run.name), ms: plan.warmMs })
-    for (let round = 0; round < plan.rounds; round++) {
-      for (const run of rotated(runs, round)) samples.set(run.name, [...samples.get(run.name) ?? [], await measureRun(run, loads.get(run.name), plan)])
+    for (const name of Object.keys(servers)) {
+      const own = runs.filter(({ server }) => server === name)
+      for (const run of own) await runList({ ...loads.get(run.name), ms: plan.warmMs })
+      for (let round = 0; round < plan.rounds; round++) {
+        for (const run of inTurn(own, round)) samples.set(run.name, [...samples.get(run.name) ?? [], await measureRun(run, loads.get(run.name), plan)])
+      }
     }
   } finally {
     await Promise.all(Object.values(servers).map(server => server.stop()))
@@ -47,7 +51,7 @@ export async function measureTable ({ logs, plan, root, bytes }) {
   return tableOf(logs, runs, samples)
 }
 
-/** V8 gives up what it compiled while a variant waits for its turn, hence the lead-in. */
+/** With a lead-in, because V8 gives up what it compiled while a variant waits for its turn. */
 async function measureRun ({ name }, { url, pid, list }, plan) {
   await runList({ url, list, ms: plan.leadMs })
   const before = cpuMicroseconds(pid)
@@ -80,7 +84,9 @@ function checkLogs (servers, runs, samples) {
   }
 }
 
-function rotated (list, by) {
-  const start = by % list.length
-  return [...list.slice(start), ...list.slice(0, start)]
+/** From another start in each round, and every other backwards, so that none always follows the same. */
+function inTurn (list, round) {
+  const start = round % list.length
+  const rotated = [...list.slice(start), ...list.slice(0, start)]
+  return round % 2 === 0 ? rotated : rotated.toReversed()
 }

@@ -66,14 +66,8 @@ export class Asked implements AccessRequest {
   }
 }
 
-/** Fields by which frameworks take a request for one of another method. */
-const overrides = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const
-
-/** The method that an origin may take a request for, where a field says another than its own. */
-export function overriddenMethod (headers: IncomingHttpHeaders): string | undefined {
-  for (const name of overrides) {
-    const value = headers[name]
-    if (value !== undefined) return String(value).trim().toUpperCase()
-  }
-  return undefined
+/** A request as somebody sees it who takes it for one of another method. */
+export function askedAs (asked: AccessRequest, method: string): AccessRequest {
+  const { target, mount, headers, rawHeaders, address, isFromTrustedProxy } = asked
+  return { method, target, mount, headers, rawHeaders, address, isFromTrustedProxy, get certificate () { return asked.certificate }, get path () { return asked.path } }
 }

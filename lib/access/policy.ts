@@ -138,13 +138,13 @@ function common ({ scopes: first }: Principal, { scopes: second }: Principal): r
  *
  * A 401 has to say what would help (RFC 9110 §15.5.2); where no credentials could be sent, it is 403.
  */
-export function refusalOf (verdict: Exclude<Verdict, Grant>, strategies: readonly Strategy[]): MediaError {
+export function refusalOf (verdict: Exclude<Verdict, Grant>, strategies: readonly Strategy[], mount: string): MediaError {
   if (verdict.kind === 'unavailable') {
-    return new MediaError('unavailable', { context: { reason: verdict.reason }, cause: verdict.cause, headers: { 'retry-after': String(verdict.retryAfterSeconds ?? 1) } })
+    return new MediaError('unavailable', { context: { mount, reason: verdict.reason }, cause: verdict.cause, headers: { 'retry-after': String(verdict.retryAfterSeconds ?? 1) } })
   }
   const isInvalid = verdict.kind === 'invalid'
   const challenge = isInvalid || verdict.kind === 'absent' ? challengeOf(strategies, isInvalid) : ''
-  const context = verdict.kind === 'absent' ? {} : { context: { reason: verdict.reason } }
+  const context = verdict.kind === 'absent' ? {} : { context: { mount, reason: verdict.reason } }
   return challenge === '' ? new MediaError('forbidden', context) : new MediaError('unauthorized', { ...context, headers: { 'www-authenticate': challenge } })
 }
 

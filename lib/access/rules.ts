@@ -1,9 +1,10 @@
 import type { AccessConfig, Requirement } from '../config/access-schema.ts'
 import { MediaError } from '../errors.ts'
+import { overriddenMethod } from '../http/method-override.ts'
 import { hasSignature, withoutSignature } from '../signing/signed-target.ts'
 import type { AccessRequest, Principal, Strategy, Verdict } from './access.ts'
-import { overriddenMethod } from './asked.ts'
-import { allOf, policyOf, refusalOf, type Policy } from './policy.ts'
+import { askedAs } from './asked.ts'
+import { allOf, policyOf, refusalOf, type Judge, type Policy } from './policy.ts'
 
 /** What the rules of a mount are made of. */
 export interface RulesOptions {
@@ -68,16 +69,17 @@ export class Rules {
   }
 
   #decide (asked: AccessRequest, verdict: Verdict, { strategies }: Policy): Admission | MediaError {
-    return verdict.kind === 'granted' ? this.#admission(asked, verdict) : refusalOf(verdict, strategies)
+    return verdict.kind === 'granted' ? this.#admission(asked, verdict) : refusalOf(verdict, strategies, asked.mount)
   }
 
-  /** An origin that takes a request for one of another method, as a field says, finds that one allowed too. */
+  /** An origin that takes a request for one of another method, as a field says, finds that one allowed too, to whoever asks. */
   #policyFor (asked: AccessRequest): Policy | undefined {
     const policy = this.#for(asked.method)
     const other = overriddenMethod(asked.headers)
-    const second = other === undefined ? policy : this.#for(other)
-    if (second === policy || second === undefined) return policy
-    return policy === undefined ? second : { judge: allOf([policy.judge, second.judge]), strategies: [...policy.strategies, ...second.strategies] }
+    const second = other === undefined || other === asked.method ? undefined : this.#for(other)
+    if (other === undefined || second === undefined) return policy
+    const judge: Judge = request => second.judge(askedAs(request, other))
+    return policy === undefined ? { ...second, judge } : { judge: allOf([policy.judge, judge]), strategies: [...policy.strategies, ...second.strategies] }
   }
 
   #for (method: string): Policy | undefined {
@@ -89,7 +91,7 @@ export class Rules {
     if (grant?.target !== undefined && (this.#signer === undefined || principal?.strategy === this.#signer.name)) return { principal, target: grant.target, isSigned: true }
     const verdict = this.#signer?.judge(asked) as Verdict | undefined // signatures are worked out here: nothing is waited for
     if (verdict?.kind === 'granted') return { principal, target: verdict.target ?? grant?.target, isSigned: true }
-    if (grant === undefined && verdict !== undefined && verdict.kind !== 'absent') return refusalOf(verdict, [])
+    if (grant === undefined && verdict !== undefined && verdict.kind !== 'absent') return refusalOf(verdict, [], asked.mount)
     // Who was let in by something else is not refused for a signature, which means nothing to whoever comes next.
     return { principal, target: grant !== undefined && hasSignature(asked.target) ? withoutSignature(asked.target) : undefined, isSigned: false }
   }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
+import { printedRoutes } from '../../lib/access/printed-routes.ts'
 import { oneMount, scratch, serveMedia } from '../helpers/app.ts'
 
 t.test('printed routes read as the hook order', async t => {
@@ -28,6 +30,34 @@ t.test('mounts of an upstream have the same order, and hooks that are named and 
     for (const [, name] of routes.matchAll(/"(\w+)\(\)"/g)) t.match(page, `\`${name}\``, `${prefix}: docs/life-of-a-request.md tells of ${name}`)
   }
   t.notMatch(printed, /anonymous/)
+})
+
+t.test('a protected mount with everything runs its hooks in this order, and no other', async t => {
+  const root = await scratch(t)
+  const limit = { max: 100, windowMs: 60_000 }
+  const marking = (hook: 'onRequest' | 'onSend', name: string) => async (app: FastifyInstance) => { app.addHook(hook, { [name]: async () => undefined }[name] as () => Promise<void>) }
+  const served = await serveMedia(t, oneMount(root, {
+    prefix: '/private',
+    listing: true,
+    cors: { origins: ['https://app.example.com'] },
+    access: { read: ['here'] },
+    rateLimit: { addresses: limit, principals: limit },
+    plugins: [{ use: 'answers', at: 'onSend' }, { use: 'known', at: 'afterAuth' }, { use: 'strangers', at: 'beforeAuth' }]
+  }, {}, {
+    log: { serverTiming: true },
+    strategies: { here: { driver: 'ip', allow: ['127.0.0.1'] } },
+    extensions: { strangers: marking('onRequest', 'seeStrangers'), known: marking('onRequest', 'seeKnown'), answers: marking('onSend', 'seeAnswers') }
+  }))
+  const routes = printedRoutes(served.app.printRoutes({ includeHooks: true })).filter(({ url }) => url.includes('private'))
+  t.ok(routes.length >= 2)
+  const page = readFileSync('docs/life-of-a-request.md', 'utf8')
+  for (const { url, hooks } of routes) {
+    t.strictSame(hooks, {
+      onRequest: ['restoreUrl', 'logRequest', 'startTimer', 'requireHost', 'handleCors', 'limitAddress', 'seeStrangers', 'authenticate', 'seeKnown', 'limitPrincipal'],
+      onSend: ['addServerTiming', 'setSecurityHeaders', 'setCacheControl', 'tagText', 'keepPrivate', 'seeAnswers']
+    }, url)
+    for (const name of Object.values(hooks).flat().filter(hook => !hook.startsWith('see'))) t.match(page, `\`${name}\``, `docs/life-of-a-request.md tells of ${name}`)
+  }
 })
 
 t.test('the root app reads as a list', t => {

@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { misuse, program } from '../cli/consumer.ts'
+import { hostProgram, misuse, program } from '../cli/consumer.ts'
 import { root, start } from '../cli/process.ts'
-import { scratch } from '../helpers/app.ts'
+import { ask, scratch } from '../helpers/app.ts'
+import { freePort } from '../helpers/process.ts'
 
 t.setTimeout(120_000)
 
@@ -28,6 +30,7 @@ async function project (t: Test): Promise<string> {
     'package.json': '{"name": "consumer", "private": true, "type": "module"}',
     'program.ts': program,
     'misuse.ts': misuse,
+    'host.ts': hostProgram,
     'files/a.txt': 'meow'
   })
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory], { cwd: root })
@@ -108,6 +111,12 @@ t.test('and runs', async t => {
     proxied: { status: 200, text: 'upstream-refused' },
     elsewhere: { status: 302, location: 'https://cdn.example.com/x' },
     facts: { status: 200, headers: { etag: /^W\// } },
+    nobody: { status: 401, text: /"code":"unauthorized"/, headers: { 'www-authenticate': 'Bearer realm="fastify-media", SignedURL realm="fastify-media"' } },
+    machine: { status: 200, text: /"strategy":"machines","name":"build"/, headers: { 'cache-control': 'private', 'ratelimit-policy': '"addresses";q=1000;w=60, "principals";q=1;w=60' } },
+    link: { status: 200, text: /"strategy":"links","name":"a".*"signed":true,"url":"\/protected\/who\?x=1"/ },
+    guest: { status: 200, text: /"name":"ann"/, headers: { vary: 'X-API-Key, Authorization, X-Guest' } },
+    guestAgain: { status: 429, headers: { 'retry-after': /^\d+$/ } },
+    weak: 'has 5 bytes, fewer than 32',
     startServer: 'function',
     picture: '/media/pictures/my%20cat.jpg?w=320&fit=cover&bri=20&f=auto',
     warmed: { made: 0, there: 0, failed: 0, picture: 0, 'no-picture': 1 },
@@ -115,6 +124,24 @@ t.test('and runs', async t => {
     schema: 'fastify-media configuration'
   })
   t.strictSame(JSON.parse((answers.facts as { text: string }).text), { address: '203.0.113.5', base: 'https://cdn.example.com', ready: true })
+})
+
+t.test('the app of docs/security.md protects its own routes', async t => {
+  const port = await freePort()
+  const [session, key] = [randomBytes(24).toString('base64url'), `fm_${randomBytes(32).toString('base64url')}`]
+  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+  const running = start(t, process.execPath, ['out/host.js'], { cwd: directory, env: { PORT: String(port), SESSION_HASH: sha256(session), MACHINE_KEY_HASH: `sha256:${sha256(key)}` } })
+  await running.says(/Server listening/)
+  const cookie = { headers: { cookie: `theme=dark; session=${session}` } }
+  t.match(await ask({ port }, '/reports/mine', cookie), { status: 200, text: '{"name":"ann"}', headers: { vary: /Cookie/, ratelimit: /"addresses".*"principals"/ } })
+  t.match(await ask({ port }, '/reports/mine', { headers: { 'x-api-key': key } }), { status: 200, text: '{"name":"build"}' })
+  t.match(await ask({ port }, '/reports/mine'), { status: 401, headers: { 'www-authenticate': 'Session realm="reports", Bearer realm="fastify-media"' } })
+  t.match(await ask({ port }, '/reports/mine', { headers: { cookie: `session=${'x'.repeat(32)}` } }), { status: 401 })
+  t.match(await ask({ port }, '/reports/mine', { method: 'POST', ...cookie }), { status: 200, text: '{"taken":true}' })
+  t.match(await ask({ port }, '/reports/mine', { method: 'POST', headers: { 'x-api-key': key } }), { status: 401, headers: { 'www-authenticate': 'Session realm="reports"' } }, 'a key may not write')
+  t.match(await ask({ port }, '/reports/missing'), { status: 401 })
+  t.match(await ask({ port }, '/reports/missing', cookie), { status: 404 })
+  t.notMatch(running.stdout(), new RegExp(`${session}|${key}`))
 })
 
 t.test('the installed program runs', async t => {

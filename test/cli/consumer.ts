@@ -1,23 +1,35 @@
+import { readFileSync } from 'node:fs'
+import { root } from './process.ts'
+
+/** The app of docs/security.md, as it stands there. */
+export const hostProgram = /```ts\n([^]*?)```/.exec(readFileSync(`${root}/docs/security.md`, 'utf8'))?.[1] ?? ''
+
 /** A program that uses every export, and says in JSON what came of it. */
 export const program = `import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import media, { options, type MediaOptions } from 'fastify-media'
+import { checkedStrategies, keyHash, openRateCounter, secretMistake, signTarget, type Principal, type Strategy, type Verdict } from 'fastify-media/access'
 import { openImages, type OpenImages } from 'fastify-media/images'
+import auth from 'fastify-media/plugins/auth'
 import cachePolicy from 'fastify-media/plugins/cache-policy'
 import client from 'fastify-media/plugins/client'
 import conditional from 'fastify-media/plugins/conditional'
 import cors from 'fastify-media/plugins/cors'
 import errors from 'fastify-media/plugins/errors'
+import extensions from 'fastify-media/plugins/extensions'
 import gateway from 'fastify-media/plugins/gateway'
 import imageVariants from 'fastify-media/plugins/images'
 import jsonEtag from 'fastify-media/plugins/json-etag'
+import order from 'fastify-media/plugins/order'
 import proxy, { type ProxyHooks } from 'fastify-media/plugins/proxy'
+import rateLimit from 'fastify-media/plugins/rate-limit'
 import readiness from 'fastify-media/plugins/readiness'
 import redirect from 'fastify-media/plugins/redirect'
 import securityHeaders from 'fastify-media/plugins/security-headers'
 import staticFiles, { type Mount } from 'fastify-media/plugins/static'
+import strategies from 'fastify-media/plugins/strategies'
 import telemetry from 'fastify-media/plugins/telemetry'
 import { purge, type Purged } from 'fastify-media/purge'
 import { startServer } from 'fastify-media/server'
@@ -72,6 +84,36 @@ app.register(async function alone (scope) {
   scope.get('/facts', request => ({ address: request.client.address, base: request.publicBase, ready: scope.readiness.reason === undefined }))
 }, { prefix: '/alone' })
 
+const secret = 'the walrus keeps 12 secrets of the sea'
+const machine = 'fm_' + 'a1b2c3d4'.repeat(5)
+const guest: Strategy = {
+  name: 'guest',
+  fields: ['X-Guest'],
+  judge: ({ headers }): Verdict => typeof headers['x-guest'] === 'string' ? { kind: 'granted', principal: { strategy: 'guest', name: headers['x-guest'] } } : { kind: 'absent' }
+}
+const counter = await openRateCounter({ whenRedisFails: 'open', maxClients: 10 }, app.log)
+app.addHook('onClose', async () => { await counter.close() })
+app.register(async function protectedScope (scope) {
+  await scope.register(errors)
+  await scope.register(client, {})
+  await scope.register(strategies, {
+    strategies: await checkedStrategies({
+      machines: { driver: 'apiKey', keys: [{ name: 'build', hash: keyHash(machine), mounts: ['/protected'] }] },
+      links: { driver: 'signed', keys: [{ id: 'a', secret }] }
+    }, { base: process.cwd(), mounts: ['/protected'] }),
+    own: { guest }
+  })
+  await scope.register(order)
+  await scope.register(rateLimit, { stage: 'addresses', limit: { max: 1000, windowMs: 60_000 }, scopeName: 'protected', counter })
+  await scope.register(extensions, { at: 'beforeAuth', plugins: [] })
+  await scope.register(auth, { access: { read: ['machines', 'links', 'guest'] } })
+  await scope.register(rateLimit, { stage: 'principals', limit: { max: 1, windowMs: 60_000 }, scopeName: 'protected', counter })
+  scope.get('/who', request => {
+    const principal: Principal | null = request.principal
+    return { who: principal, signed: request.isSigned, url: request.raw.url }
+  })
+}, { prefix: '/protected' })
+
 await app.listen({ host: '127.0.0.1', port: 0 })
 const base = 'http://127.0.0.1:' + (app.server.address() as AddressInfo).port
 
@@ -91,6 +133,12 @@ console.log(JSON.stringify({
   proxied: await ask('/alone/proxied/x'),
   elsewhere: await fetch(base + '/alone/elsewhere', { redirect: 'manual' }).then(({ status, headers }) => ({ status, location: headers.get('location') })),
   facts: await ask('/alone/facts', { 'x-forwarded-for': '203.0.113.5', 'x-forwarded-host': 'cdn.example.com', 'x-forwarded-proto': 'https' }),
+  nobody: await ask('/protected/who'),
+  machine: await ask('/protected/who', { 'x-api-key': machine }),
+  link: await ask(signTarget('/protected/who?x=1', { id: 'a', secret }, { expiresIn: 60 })),
+  guest: await ask('/protected/who', { 'x-guest': 'ann' }),
+  guestAgain: await ask('/protected/who', { 'x-guest': 'ann' }),
+  weak: secretMistake('short'),
   startServer: typeof startServer,
   picture,
   warmed,
@@ -104,8 +152,19 @@ await app.close()
 export const misuse = `import fastify from 'fastify'
 import media from 'fastify-media'
 import conditional from 'fastify-media/plugins/conditional'
+import { checkedStrategies, type Strategy } from 'fastify-media/access'
+import auth from 'fastify-media/plugins/auth'
+import rateLimit from 'fastify-media/plugins/rate-limit'
 import { url } from 'fastify-media/url'
 const app = fastify()
+// @ts-expect-error: a driver that is not there
+void checkedStrategies({ a: { driver: 'password' } }, { base: '.' })
+// @ts-expect-error: a verdict that is none
+const own: Strategy = { name: 'own', fields: [], judge: () => true }
+// @ts-expect-error: a rule for what is neither reading nor writing
+app.register(auth, { access: { browse: own.name } })
+// @ts-expect-error: a limit without a counter
+app.register(rateLimit, { stage: 'addresses', limit: { max: 1, windowMs: 1000 }, scopeName: 'x' })
 // @ts-expect-error: a key that is not there
 app.register(media, { sources: {}, mounts: [], mount: [] })
 // @ts-expect-error: a driver that is not there

@@ -155,6 +155,14 @@ t.test('hooks see what is asked and answered, choose the upstream, and answer in
   t.equal((await ask(served, '/cdn/x?to=wrong')).status, 500)
 })
 
+t.test('an origin of files is told of no other method than the request has', async t => {
+  const far = await origin(t, (_request, response) => { response.end('x') })
+  const served = await proxying(t, far.url)
+  await ask(served, '/cdn/x', { headers: { 'x-http-method-override': 'DELETE', 'x-http-method': 'DELETE', 'x-method-override': 'DELETE', 'x-other': 'stays' } })
+  const { headers } = far.requests[0] as { headers: Record<string, unknown> }
+  t.match(headers, { 'x-other': 'stays', 'x-http-method-override': undefined, 'x-http-method': undefined, 'x-method-override': undefined })
+})
+
 t.test('a client that leaves ends the request at the origin, also before there is a head', async t => {
   const far = await origin(t, () => {})
   const served = await proxying(t, far.url)

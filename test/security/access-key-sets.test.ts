@@ -162,7 +162,7 @@ t.test('whatever the issuer\'s server does, nobody gets in by it, and others are
     mounts: [{ prefix: '/open', source: 'files' }, ...ways.map(({ name }) => ({ prefix: `/${name}`, source: 'files', access: { read: [name] } }))]
   } as unknown as MediaOptions)
   const tokens = [signedBy(stranger, '1'), signedBy(stranger), signedBy(issued, '1'), signedBy(weak, '1'), token({ alg: 'HS256', key: 'secret', kid: '1', claims })]
-  for (const { way, name } of ways) {
+  await Promise.all(ways.map(async ({ way, name }) => {
     for (const text of tokens) {
       const answer = await ask(served, `/${name}/a.txt`, { headers: { authorization: `Bearer ${text}` } })
       t.ok([401, 503].includes(answer.status), `${way}: ${answer.status}`)
@@ -171,7 +171,7 @@ t.test('whatever the issuer\'s server does, nobody gets in by it, and others are
     }
     t.same([await ask(served, '/open/a.txt'), await ask(served, `/${name}/a.txt`)].map(({ status }) => status), [200, 401], `${way}: what is for everybody is there`)
     t.match(served.logs.find(({ msg, strategy }) => msg === 'The key set could not be fetched' && strategy === name), { level: 40, reason: /./ }, `${way}: the operator is told`)
-  }
+  }))
   for (const piece of tokens.flatMap(text => text.split('.'))) t.notOk(JSON.stringify(served.logs).includes(piece), 'nothing of a token is in the log')
 })
 
