@@ -20,6 +20,8 @@ export interface AuthOptions {
   isReadOnly?: boolean
   /** Whether requests of every method go on to another server, and WebSockets. Default false. */
   isGateway?: boolean
+  /** Whether a handler passes requests on to another server: it gets no credentials, and what it says of CDNs is not believed. Default true. */
+  passes?: boolean
   /** The path of the file that a request target asks for. Default: the path of the target, decoded once. */
   pathOf?: (target: string) => string
   /** Prefixes of protected mounts below this one: however a path of theirs is spelled, it is not found here. */
@@ -43,14 +45,14 @@ declare module 'fastify' {
  * @throws {TypeError} where a rule names no strategy
  */
 export default fp(async function auth (app, options: AuthOptions) {
-  const { access, mount = app.prefix === '' ? '/' : app.prefix, isReadOnly = false, isGateway = false, pathOf = decodePath, others = [], signedBy } = options
+  const { access, mount = app.prefix === '' ? '/' : app.prefix, isReadOnly = false, isGateway = false, passes = true, pathOf = decodePath, others = [], signedBy } = options
   if (access === undefined && others.length === 0 && signedBy === undefined) return // nobody has to prove anything
   const rules = new Rules({ access, strategies: app.strategies, isReadOnly, signedBy })
-  const taken = access?.passCredentials === true ? [] : rules.credentials
+  const taken = !passes || access?.passCredentials === true ? [] : rules.credentials
   const isOthers = others.length === 0 ? undefined : isBelowAny(others)
   const place = { mount, isGateway, pathOf }
   app.decorate('accessRules', rules)
-  if (!rules.isPublic('GET')) app.addHook('onSend', privacy(rules.vary))
+  if (!rules.isPublic('GET')) app.addHook('onSend', privacy(rules.vary, passes ? cdnFields : []))
 
   // A path that two readers could read differently is thrown.
   app.addHook('onRequest', function authenticate (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): Promise<void> | undefined {
@@ -95,16 +97,23 @@ function isPreflight ({ raw: { method, headers } }: FastifyRequest): boolean {
 /** Fields by which CDNs are told to keep what `Cache-Control` does not let them (RFC 9213, and those before it). */
 const cdnFields = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'surrogate-control', 'edge-control', 'x-accel-expires'] as const
 
+/** Values of `Cache-Control` and `Vary` that are known with what becomes of them: origins may send ever new ones. */
+const KNOWN_VALUES = 100
+
 /** Whatever the rules of the mount, a handler or an origin say of its cache: an answer to one who had to prove who they are is theirs alone. */
-function privacy (fields: readonly string[]): onSendHookHandler {
-  const known = new Recent<string, string>(100)
+function privacy (fields: readonly string[], refused: readonly string[]): onSendHookHandler {
+  const known = new Recent<string, string>(KNOWN_VALUES)
+  const varies = new Recent<string, string>(KNOWN_VALUES)
   return function keepPrivate (_request, reply, payload, done) {
     const present = String(reply.getHeader('cache-control') ?? '')
     let value = known.get(present)
     if (value === undefined) known.set(present, value = privateCacheControl(present))
     reply.header('cache-control', value)
-    for (const name of cdnFields) if (reply.hasHeader(name)) reply.removeHeader(name)
-    for (const field of fields) reply.header('vary', addVary(reply.getHeader('vary')?.toString(), field))
+    for (const name of refused) if (reply.hasHeader(name)) reply.removeHeader(name)
+    const varied = String(reply.getHeader('vary') ?? '')
+    let vary = varies.get(varied)
+    if (vary === undefined) varies.set(varied, vary = fields.reduce(addVary, varied))
+    if (vary !== '') reply.header('vary', vary)
     done(null, payload)
   }
 }

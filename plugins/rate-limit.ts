@@ -60,14 +60,14 @@ export default fp(async function rateLimit (app, options: RateLimitOptions) {
   const limit = await limiting(options)
   if (stage === 'addresses') {
     const known = new Recent<string, string>(KNOWN_ADDRESSES)
-    app.addHook('onRequest', async function limitAddress (request, reply) {
+    app.addHook('onRequest', function limitAddress (request, reply): Promise<undefined> {
       const { clientAddress } = request
       let key = known.get(clientAddress)
       if (key === undefined) {
         key = rateKey(stage, scopeName, addressKey(clientAddress))
         known.set(clientAddress, key)
       }
-      await limit(reply, key)
+      return limit(reply, key)
     })
     return
   }
@@ -79,7 +79,7 @@ export default fp(async function rateLimit (app, options: RateLimitOptions) {
 }, { fastify: '5.x', name: 'fastify-media-rate-limit', dependencies: ['fastify-media-client'] })
 
 /** @returns what counts a request of a client and lets it go on, or not */
-async function limiting ({ stage, limit, costs = { request: 1, made: 5, avif: 20 }, counter }: RateLimitOptions): Promise<(reply: FastifyReply, key: string) => Promise<void>> {
+async function limiting ({ stage, limit, costs = { request: 1, made: 5, avif: 20 }, counter }: RateLimitOptions): Promise<(reply: FastifyReply, key: string) => Promise<undefined>> {
   const { max, windowMs, concurrent } = limit
   const create = await limiters(counter)
   const limiterOf = (cost: number): Limiter => create({ max, timeWindow: windowMs, keyGenerator: keyOf, cost })
@@ -89,7 +89,7 @@ async function limiting ({ stage, limit, costs = { request: 1, made: 5, avif: 20
   const underWay = concurrent === undefined ? undefined : new UnderWay(concurrent)
   const policy = policyMember(stage, limit)
 
-  return async function limitRequest (reply, key) {
+  return function limitRequest (reply, key) {
     const subject = subjectOf(key)
     const hasPlace = underWay?.begin(key)
     if (hasSurcharges || hasPlace === true) {
@@ -98,13 +98,15 @@ async function limiting ({ stage, limit, costs = { request: 1, made: 5, avif: 20
         if (hasSurcharges) surchargeOf(reply, surcharges)?.(subject)
       })
     }
-    const count = await charge(subject)
-    if (!count.isAllowed && count.ttl >= 0) {
-      addMember(reply, 'ratelimit-policy', policy)
-      addMember(reply, 'ratelimit', limitMember(stage, count.remaining, count.ttlInSeconds))
-      if (count.isExceeded) throw refusal(String(Math.max(1, count.ttlInSeconds)))
-    }
-    if (hasPlace === false) throw refusal(RETRY_SECONDS)
+    return charge(subject).then(function tellCount (count) {
+      if (!count.isAllowed && count.ttl >= 0) {
+        addMember(reply, 'ratelimit-policy', policy)
+        addMember(reply, 'ratelimit', limitMember(stage, count.remaining, count.ttlInSeconds))
+        if (count.isExceeded) throw refusal(String(Math.max(1, count.ttlInSeconds)))
+      }
+      if (hasPlace === false) throw refusal(RETRY_SECONDS)
+      return undefined
+    })
   }
 }
 

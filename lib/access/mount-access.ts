@@ -8,6 +8,7 @@ export interface MountAccess {
   readonly mount: string
   readonly isReadOnly: boolean
   readonly isGateway: boolean
+  readonly passes: boolean
   readonly pathOf: (target: string) => string
   readonly others: readonly string[]
   readonly signedBy: string | undefined
@@ -34,6 +35,7 @@ export function mountAccess (config: Readonly<Config>, mount: MountConfig, { pre
     mount: mount.prefix,
     isReadOnly: delivery !== 'gateway' && permission === 'read',
     isGateway: delivery === 'gateway',
+    passes: delivery !== 'serve',
     pathOf: readsIpx ? target => decodePath(originalPath(target, place)) : decodePath,
     others: config.mounts.filter(other => other !== mount && isProtected(other) && other.prefix.startsWith(within)).map(other => root + other.prefix),
     signedBy: delivery === 'serve' && images.mode === 'signed' ? signerOf(config, mount) : undefined
