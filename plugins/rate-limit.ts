@@ -24,6 +24,8 @@ export interface RateLimitOptions {
   }
   /** What a request uses: any, one whose variant had to be made, and the same in AVIF. Default 1, 5 and 20. */
   costs?: { request: number, made: number, avif: number }
+  /** Whether a request target may ask for a variant: others are not looked at again when they are answered. Default all. */
+  mayCost?: ((target: string) => boolean) | undefined
   /** What is counted by itself: the prefix of a mount. */
   scopeName: string
   /** Shared by all scopes of an app, and closed by who opened it: `openRateCounter`, or one of your own. */
@@ -79,7 +81,7 @@ export default fp(async function rateLimit (app, options: RateLimitOptions) {
 }, { fastify: '5.x', name: 'fastify-media-rate-limit', dependencies: ['fastify-media-client'] })
 
 /** @returns what counts a request of a client and lets it go on, or not */
-async function limiting ({ stage, limit, costs = { request: 1, made: 5, avif: 20 }, counter }: RateLimitOptions): Promise<(reply: FastifyReply, key: string) => Promise<undefined>> {
+async function limiting ({ stage, limit, costs = { request: 1, made: 5, avif: 20 }, mayCost = () => true, counter }: RateLimitOptions): Promise<(reply: FastifyReply, key: string) => Promise<undefined>> {
   const { max, windowMs, concurrent } = limit
   const create = await limiters(counter)
   const limiterOf = (cost: number): Limiter => create({ max, timeWindow: windowMs, keyGenerator: keyOf, cost })
@@ -92,10 +94,11 @@ async function limiting ({ stage, limit, costs = { request: 1, made: 5, avif: 20
   return function limitRequest (reply, key) {
     const subject = subjectOf(key)
     const hasPlace = underWay?.begin(key)
-    if (hasSurcharges || hasPlace === true) {
+    const mayGrow = hasSurcharges && mayCost(reply.request.raw.url ?? '')
+    if (mayGrow || hasPlace === true) {
       whenOver(reply.request.raw, reply.raw, function settle () {
         if (hasPlace === true) underWay?.end(key)
-        if (hasSurcharges) surchargeOf(reply, surcharges)?.(subject)
+        if (mayGrow) surchargeOf(reply, surcharges)?.(subject)
       })
     }
     return charge(subject).then(function tellCount (count) {

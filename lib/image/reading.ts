@@ -44,6 +44,11 @@ const anything: Asked = { values: {}, info: false }
 /** Where IPX URLs begin, below a prefix. */
 const IPX = `/${IPX_SEGMENT}/`
 
+/** Whether a request target may mean a variant: for what costs more than to read it. */
+export function mayAskForVariant (target: string): boolean {
+  return target.includes('?') || target.includes(IPX)
+}
+
 /** Reads URLs below one prefix. */
 export class Readings {
   readonly #prefix: string
@@ -70,7 +75,7 @@ export class Readings {
    * @throws {MediaError} `bad-transform`, `bad-path`, `not-found`
    */
   of (target: string): Reading | undefined {
-    if (!target.includes('?') && !target.includes(IPX)) return undefined
+    if (!mayAskForVariant(target)) return undefined
     const known = this.#known.get(target)
     if (known !== undefined) return known === 'plain' ? undefined : known
     const reading = this.#read(target)

@@ -1,5 +1,6 @@
 import type { RateLimitConfig } from '../config/access-schema.ts'
 import type { MountConfig } from '../config/schema.ts'
+import { mayAskForVariant } from '../image/reading.ts'
 import type { RateCounter } from './counter.ts'
 
 /** What the plugin `rate-limit` is registered with for one stage. */
@@ -8,6 +9,7 @@ export interface StageLimit<Stage> {
   readonly limit: NonNullable<RateLimitConfig['addresses']>
   readonly costs: RateLimitConfig['costs']
   readonly scopeName: string
+  readonly mayCost: (target: string) => boolean
   readonly counter: RateCounter
 }
 
@@ -18,11 +20,13 @@ export interface MountLimits {
 }
 
 /** @param counter undefined where no mount has limits */
-export function limitsOf ({ prefix: scopeName, rateLimit }: MountConfig, counter: RateCounter | undefined): MountLimits {
+export function limitsOf ({ prefix: scopeName, rateLimit, delivery, images }: MountConfig, counter: RateCounter | undefined): MountLimits {
   if (rateLimit === undefined || counter === undefined) return { addresses: undefined, principals: undefined }
   const { addresses, principals, costs } = rateLimit
+  const makes = delivery === 'serve' && images.mode !== 'off'
+  const shared = { costs, scopeName, mayCost: makes ? mayAskForVariant : () => false, counter }
   return {
-    addresses: addresses === undefined ? undefined : { stage: 'addresses', limit: addresses, costs, scopeName, counter },
-    principals: principals === undefined ? undefined : { stage: 'principals', limit: principals, costs, scopeName, counter }
+    addresses: addresses === undefined ? undefined : { ...shared, stage: 'addresses', limit: addresses },
+    principals: principals === undefined ? undefined : { ...shared, stage: 'principals', limit: principals }
   }
 }
