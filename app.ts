@@ -18,28 +18,28 @@ import readiness from './plugins/readiness.ts'
 import redirect from './plugins/redirect.ts'
 import securityHeaders from './plugins/security-headers.ts'
 import staticFiles from './plugins/static.ts'
-import strategies from './plugins/strategies.ts'
+import strategies, { type StrategiesOptions } from './plugins/strategies.ts'
 import telemetry from './plugins/telemetry.ts'
 import delivered from './routes/delivered.ts'
 import { LISTING_ASSETS } from './routes/listing-assets.ts'
 import own from './routes/own.ts'
 export { serverOptions as options } from './plugins/errors.ts'
-/** A configuration; what an app does its own way with the upstreams of its mounts, by their prefixes; its plugins that mounts may name. */
-export type MediaOptions = Options & { upstreamHooks?: Readonly<Record<string, ProxyHooks>>, extensions?: Readonly<Record<string, FastifyPluginAsync<never> | FastifyPluginCallback<never>>> }
+/** A configuration; what an app does its own way with the upstreams of its mounts, by their prefixes; its plugins, and its ways to prove who one is, that mounts may name. */
+export type MediaOptions = Options & { upstreamHooks?: Readonly<Record<string, ProxyHooks>>, extensions?: Readonly<Record<string, FastifyPluginAsync<never> | FastifyPluginCallback<never>>>, ownStrategies?: NonNullable<StrategiesOptions['own']> }
 
 /** The root app: plugins in hook order, then one scope for each mount. */
-export default async function media (app: FastifyInstance, { upstreamHooks: hooks, extensions: given, ...options }: MediaOptions): Promise<void> {
-  const config = await configOf(options, { cwd: process.cwd(), environment: process.env, ignore: Object.keys(serverOptions) })
+export default async function media (app: FastifyInstance, { upstreamHooks: hooks, extensions: given, ownStrategies: ways = {}, ...options }: MediaOptions): Promise<void> {
+  const config = await configOf(options, { cwd: process.cwd(), environment: process.env, ignore: Object.keys(serverOptions), ownStrategies: Object.keys(ways) })
   const mounts = await openMounts(config, { log: app.log, root: app.prefix, listingAssets: LISTING_ASSETS, hooks, extensions: given })
   app.addHook('onClose', async function closeMedia () { await mounts.close() })
   await app.register(errors)
   await app.register(telemetry, config.log)
   await app.register(client, config)
-  await app.register(strategies, config)
+  await app.register(strategies, { strategies: config.strategies, own: ways })
   for (const plugin of [readiness, conditional, staticFiles, proxy, redirect, gatewayVerb]) await app.register(plugin, { control: mounts.upstreams })
   await app.register(imageVariants, config.images)
   await app.register(own, { hasListings: config.mounts.some(mount => mount.listing) })
-  if (Object.keys(config.upstreams).length > 0) app.readiness.describe('upstreams', () => mounts.upstreams.state())
+  for (const { section, states } of mounts.details(app.strategies)) app.readiness.describe(section, states)
   for (const { mount, prefix: place } of mounts.places) {
     await app.register(async function mountScope (scope) {
       const parts = mounts.of(mount)

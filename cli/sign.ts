@@ -1,6 +1,7 @@
 import { signerOf } from '../lib/access/mount-access.ts'
 import { textOf } from '../lib/access/key-file.ts'
 import { namesIn } from '../lib/access/policy.ts'
+import { requirementFor } from '../lib/access/requirement.ts'
 import type { SignedConfig } from '../lib/config/access-schema.ts'
 import { loadConfig } from '../lib/config/load.ts'
 import { didYouMean } from '../lib/config/mistakes.ts'
@@ -106,9 +107,7 @@ function isUsed (config: Readonly<Config>, name: string, { target, method }: { t
   const mount = mountOf(config, target)
   if (mount === undefined) return false
   const { access, delivery, images } = mount
-  const isReading = ['GET', 'HEAD', 'OPTIONS'].includes(method)
-  const requirement = access?.methods[method] ?? (isReading ? access?.read : access?.write) ?? 'public'
-  return namesIn(requirement).includes(name) || (delivery === 'serve' && images.mode === 'signed' && signerOf(config, mount) === name)
+  return namesIn(access === undefined ? 'public' : requirementFor(access, method)).includes(name) || (delivery === 'serve' && images.mode === 'signed' && signerOf(config, mount) === name)
 }
 
 function mountOf ({ mounts }: Readonly<Config>, target: string): MountConfig | undefined {

@@ -1,4 +1,6 @@
+import type { Strategy } from './access/access.ts'
 import { mountAccess, mountOrder, type MountAccess, type MountOrder } from './access/mount-access.ts'
+import { signatureStates } from './access/signed.ts'
 import { loadPlugins, pluginsOf, type MountPlugin } from './config/load-plugins.ts'
 import { ConfigError, didYouMean, spellPath } from './config/mistakes.ts'
 import type { Config, MountConfig } from './config/schema.ts'
@@ -107,6 +109,8 @@ export interface Mounts<Request> {
   /** Where their URLs begin. */
   readonly places: ReadonlyArray<Place<MountConfig>>
   of (mount: MountConfig): MountParts<Request>
+  /** What there is to tell of how they are, and the signatures of their URLs. */
+  details (strategies: ReadonlyMap<string, Strategy>): Array<{ readonly section: string, readonly states: () => Record<string, readonly unknown[]> }>
   /** Ends what goes on, once requests in flight have ended. */
   close (): Promise<void>
 }
@@ -126,6 +130,7 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
   const caches = new UpstreamCaches()
   const stacks = new Map<MountConfig, SenderStack>()
   for (const mount of config.mounts) if (mount.delivery !== 'serve') stacks.set(mount, await senderStack(mount, { upstreams, httpCache, caches }))
+  const limits = new Map(config.mounts.map(mount => [mount, limitsOf(mount, counter)]))
   return {
     images,
     upstreams,
@@ -134,7 +139,7 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
       delivery: mount.delivery,
       security: { resourcePolicy: mount.resourcePolicy, sandbox: mount.permission === 'read-write' ? 'active' : mount.trustActiveContent ? 'none' : 'svg', passes: mount.delivery === 'serve' ? 'none' : mount.delivery === 'gateway' ? 'all' : 'own' },
       cache: { ...mount.cache, passes: mount.delivery !== 'serve' },
-      limits: limitsOf(mount, counter),
+      limits: limits.get(mount) as MountLimits,
       plugins: pluginsOf(mount, plugins),
       order: mountOrder(config, mount, root),
       authAt: prefix => mountAccess(config, mount, { prefix, root }),
@@ -146,6 +151,10 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
       },
       redirectAt: prefix => redirectParts(config, mount, { prefix, hooks: hooks[mount.prefix] })
     }),
+    details (strategies) {
+      const described = { upstreams: Object.keys(config.upstreams).length === 0 ? undefined : () => upstreams.state(), signatures: signatureStates(strategies) }
+      return Object.entries(described).flatMap(([section, states]) => states === undefined ? [] : [{ section, states }])
+    },
     async close () {
       await images.close()
       await counter?.close()

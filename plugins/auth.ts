@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { Asked } from '../lib/access/asked.ts'
 import { Rules, type Admission } from '../lib/access/rules.ts'
@@ -20,21 +20,18 @@ export interface AuthOptions {
   isReadOnly?: boolean
   /** Whether requests of every method go on to another server, and WebSockets. Default false. */
   isGateway?: boolean
-  /** Whether a handler passes requests on to another server: it gets no credentials, and what it says of CDNs is not believed. Default true. */
+  /** Whether others come behind, such as another server: they get no credentials, and what they say to CDNs is not believed. Default true. */
   passes?: boolean
+  /** Whether routes answer every path of the scope. Default false: then those that none answers are refused as the others are, where the scope has a prefix and no such handler of its own yet. */
+  coversAll?: boolean
   /** The path of the file that a request target asks for. Default: the path of the target, decoded once. */
   pathOf?: (target: string) => string
   /** Prefixes of protected mounts below this one: however a path of theirs is spelled, it is not found here. */
   others?: readonly string[]
   /** The strategy that knows the signatures of variants, where these alone are made. */
   signedBy?: string | undefined
-}
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** Who may do what in this scope. */
-    accessRules: Rules | null
-  }
+  /** Whether a request target may ask for a variant. Default all. */
+  mayNeedSignature?: ((target: string) => boolean) | undefined
 }
 
 /**
@@ -45,14 +42,14 @@ declare module 'fastify' {
  * @throws {TypeError} where a rule names no strategy
  */
 export default fp(async function auth (app, options: AuthOptions) {
-  const { access, mount = app.prefix === '' ? '/' : app.prefix, isReadOnly = false, isGateway = false, passes = true, pathOf = decodePath, others = [], signedBy } = options
+  const { access, mount = app.prefix === '' ? '/' : app.prefix, isReadOnly = false, isGateway = false, passes = true, coversAll = false, pathOf = decodePath, others = [], signedBy, mayNeedSignature } = options
   if (access === undefined && others.length === 0 && signedBy === undefined) return // nobody has to prove anything
-  const rules = new Rules({ access, strategies: app.strategies, isReadOnly, signedBy })
+  const rules = new Rules({ access, strategies: app.strategies, isReadOnly, isGateway, signedBy, mayNeedSignature })
   const taken = !passes || access?.passCredentials === true ? [] : rules.credentials
   const isOthers = others.length === 0 ? undefined : isBelowAny(others)
-  const place = { mount, isGateway, pathOf }
-  app.decorate('accessRules', rules)
-  if (!rules.isPublic('GET')) app.addHook('onSend', privacy(rules.vary, passes ? cdnFields : []))
+  const place = { mount, pathOf }
+  app.addHook('onSend', privacy(rules.vary, { isAlways: !rules.isPublic('GET'), passes }))
+  if (!coversAll && app.prefix !== '') refuseUnknown(app)
 
   // A path that two readers could read differently is thrown.
   app.addHook('onRequest', function authenticate (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): Promise<void> | undefined {
@@ -84,6 +81,7 @@ export default fp(async function auth (app, options: AuthOptions) {
     const { raw } = request
     request.principal = admission.principal
     request.isSigned = admission.isSigned
+    request.isPrivate = admission.isPrivate
     if (admission.target !== undefined) raw.url = admission.target
     for (const name of taken) if (raw.headers[name] !== undefined) delete raw.headers[name]
   }
@@ -94,22 +92,37 @@ function isPreflight ({ raw: { method, headers } }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
 }
 
-/** Fields by which CDNs are told to keep what `Cache-Control` does not let them (RFC 9213, and those before it). */
-const cdnFields = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'surrogate-control', 'edge-control', 'x-accel-expires'] as const
+/** A path that no route answers runs the hooks of the scope that answers for it (https://fastify.dev/docs/latest/Reference/Server/#setnotfoundhandler). */
+function refuseUnknown (app: FastifyInstance): void {
+  try {
+    app.setNotFoundHandler(function answerUnknown () { throw new MediaError('not-found') })
+  } catch {
+    // The host has one for this prefix, which runs the same hooks.
+  }
+}
+
+/** Whether a field tells CDNs to keep what `Cache-Control` does not let them: those of RFC 9213, each with its name in front, and those before it. */
+function isForCdns (name: string): boolean {
+  return name.endsWith('-cache-control') || name === 'surrogate-control' || name === 'edge-control' || name === 'x-accel-expires'
+}
 
 /** Values of `Cache-Control` and `Vary` that are known with what becomes of them: origins may send ever new ones. */
 const KNOWN_VALUES = 100
 
 /** Whatever the rules of the mount, a handler or an origin say of its cache: an answer to one who had to prove who they are is theirs alone. */
-function privacy (fields: readonly string[], refused: readonly string[]): onSendHookHandler {
+function privacy (fields: readonly string[], { isAlways, passes }: { isAlways: boolean, passes: boolean }): onSendHookHandler {
   const known = new Recent<string, string>(KNOWN_VALUES)
   const varies = new Recent<string, string>(KNOWN_VALUES)
-  return function keepPrivate (_request, reply, payload, done) {
+  return function keepPrivate (request, reply, payload, done) {
+    if (!isAlways && !request.isPrivate) {
+      done(null, payload)
+      return
+    }
     const present = String(reply.getHeader('cache-control') ?? '')
     let value = known.get(present)
     if (value === undefined) known.set(present, value = privateCacheControl(present))
     reply.header('cache-control', value)
-    for (const name of refused) if (reply.hasHeader(name)) reply.removeHeader(name)
+    if (passes) for (const name in reply.getHeaders()) if (isForCdns(name)) reply.removeHeader(name)
     const varied = String(reply.getHeader('vary') ?? '')
     let vary = varies.get(varied)
     if (vary === undefined) varies.set(varied, vary = fields.reduce(addVary, varied))

@@ -1,6 +1,7 @@
 import type { CreateRateLimitOptions, FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Principal } from '../lib/access/access.ts'
 import { Recent } from '../lib/cache/recent.ts'
 import { MediaError } from '../lib/errors.ts'
 import { addressKey } from '../lib/rate/address-key.ts'
@@ -28,6 +29,8 @@ export interface RateLimitOptions {
   mayCost?: ((target: string) => boolean) | undefined
   /** What is counted by itself: the prefix of a mount. */
   scopeName: string
+  /** Who has requests under way, where several scopes of one name share it. Default its own. */
+  underWay?: UnderWay | undefined
   /** Shared by all scopes of an app, and closed by who opened it: `openRateCounter`, or one of your own. */
   counter: RateCounter
 }
@@ -44,6 +47,8 @@ const RETRY_SECONDS = '1'
  * behind an answer alone, that its variant had to be made, is charged then, and so against the
  * next requests: `max` is overshot by what is under way, which `concurrent` bounds. Who leaves before
  * there is any answer is charged as for a variant: it may have been begun.
+ *
+ * Who has no name of their own, as the holders of one link, is told apart by address.
  *
  * Answers tell where a client stands by `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
  *
@@ -75,20 +80,22 @@ export default fp(async function rateLimit (app, options: RateLimitOptions) {
   }
   if (!app.hasRequestDecorator('principal')) throw new TypeError('Expected authentication, which tells who asks, because principals are limited')
   app.addHook('onRequest', async function limitPrincipal (request, reply) {
-    const { principal } = request as { principal?: { readonly strategy: string, readonly name: string } | null }
-    if (principal !== null && principal !== undefined) await limit(reply, rateKey(stage, scopeName, principal.strategy, principal.name))
+    const { principal } = request as { principal?: Pick<Principal, 'strategy' | 'name' | 'isShared'> | null }
+    if (principal === null || principal === undefined) return
+    const { strategy, name, isShared = name === '' } = principal
+    await limit(reply, isShared ? rateKey(stage, scopeName, strategy, name, addressKey(request.clientAddress)) : rateKey(stage, scopeName, strategy, name))
   })
 }, { fastify: '5.x', name: 'fastify-media-rate-limit', dependencies: ['fastify-media-client'] })
 
 /** @returns what counts a request of a client and lets it go on, or not */
-async function limiting ({ stage, limit, costs = { request: 1, made: 5, avif: 20 }, mayCost = () => true, counter }: RateLimitOptions): Promise<(reply: FastifyReply, key: string) => Promise<undefined>> {
+async function limiting ({ stage, limit, costs = { request: 1, made: 5, avif: 20 }, mayCost = () => true, underWay: shared, counter }: RateLimitOptions): Promise<(reply: FastifyReply, key: string) => Promise<undefined>> {
   const { max, windowMs, concurrent } = limit
   const create = await limiters(counter)
   const limiterOf = (cost: number): Limiter => create({ max, timeWindow: windowMs, keyGenerator: keyOf, cost })
   const charge = limiterOf(costs.request)
   const surcharges = { made: surcharge(costs.made - costs.request, limiterOf), avif: surcharge(costs.avif - costs.request, limiterOf) }
   const hasSurcharges = surcharges.made !== undefined || surcharges.avif !== undefined
-  const underWay = concurrent === undefined ? undefined : new UnderWay(concurrent)
+  const underWay = concurrent === undefined ? undefined : shared ?? new UnderWay(concurrent)
   const policy = policyMember(stage, limit)
 
   return function limitRequest (reply, key) {

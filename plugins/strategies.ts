@@ -14,6 +14,8 @@ declare module 'fastify' {
     principal: Principal | null
     /** Whether the URL was signed. What it was signed with is no longer part of it. */
     isSigned: boolean
+    /** Whether the answer is for its client alone. */
+    isPrivate: boolean
   }
 }
 
@@ -40,6 +42,7 @@ export default fp(async function strategies (app, options: StrategiesOptions) {
   app.decorate('strategies', all)
   if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal', null)
   if (!app.hasRequestDecorator('isSigned')) app.decorateRequest('isSigned', false)
+  if (!app.hasRequestDecorator('isPrivate')) app.decorateRequest('isPrivate', false)
   app.addHook('onClose', async function closeStrategies () {
     for (const strategy of opened.values()) await strategy.close?.()
   })

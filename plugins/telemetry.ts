@@ -2,7 +2,9 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 
+import type { Principal } from '../lib/access/access.ts'
 import { rawPath } from '../lib/paths/request-path.ts'
+import { maskSignatures } from '../lib/signing/signed-target.ts'
 
 /** What is told about each request. */
 export interface TelemetryOptions {
@@ -40,12 +42,13 @@ function requestLogger (log: FastifyBaseLogger): onRequestHookHandler {
         reqId: request.id,
         client,
         method: request.raw.method,
-        path: withoutSignatures(rawPath(request.raw.url as string)),
+        path: maskSignatures(rawPath(request.raw.url as string)),
         status: this.statusCode,
         bytes: finished ? bodyBytes(request, reply) : Math.max(0, socket.bytesWritten - sentBefore),
         ms: Math.round((performance.now() - started) * 1000) / 1000,
         mount: request.mountPrefix,
         cache: reply.cacheOutcome,
+        principal: spelled((request as { principal?: Principal | null }).principal),
         aborted: finished ? undefined : true
       }
       log.info(line, 'request')
@@ -54,9 +57,9 @@ function requestLogger (log: FastifyBaseLogger): onRequestHookHandler {
   }
 }
 
-/** A link that was broken on its way carries its signature in the path: whoever reads the log could mend it. */
-function withoutSignatures (path: string): string {
-  return path.includes('sig') ? path.replaceAll(/(sig(?:=|%3d))[^/&;]+/gi, '$1redacted') : path
+/** Who asked: whoever changes keys sees by it which are still in use. */
+function spelled (principal: Principal | null | undefined): string | undefined {
+  return principal === null || principal === undefined ? undefined : `${principal.strategy}:${principal.name}`
 }
 
 function bodyBytes (request: FastifyRequest, reply: FastifyReply): number | undefined {

@@ -10,13 +10,15 @@ export interface Principal {
   readonly name: string
   /** Undefined where the strategy knows of no scopes: then none are asked for. */
   readonly scopes?: readonly string[] | undefined
+  /** Whether several clients are it, beside those without a name: they are told apart by their addresses where that matters. */
+  readonly isShared?: boolean
   /** What else a token says; never what proves it. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** What a strategy may look at. Getters, where it costs to work out. */
 export interface AccessRequest {
-  /** `WEBSOCKET` where a connection is to become one. */
+  /** A request that may become a WebSocket is judged once more as `WEBSOCKET`. */
   readonly method: string
   /** The request target as it was sent, with its signature. */
   readonly target: string
@@ -42,7 +44,8 @@ export interface AccessRequest {
 /**
  * What a strategy says of a request. `reason` is for the log: it never holds a credential.
  *
- * - `granted`: `target` is the request target without what proved it, where that was part of it
+ * - `granted`: `target` is the request target without what proved it, where that was part of it; `isPassing` where the
+ *   proof is for a time or a client, and others may have the same URL
  * - `absent`: there are no credentials for this strategy → 401
  * - `invalid`: there are, and they do not hold → 401
  * - `denied`: nothing that the client could add would help → 403
@@ -50,10 +53,10 @@ export interface AccessRequest {
  * - `unavailable`: it cannot be told at the moment → 503
  */
 export type Verdict =
-  { readonly kind: 'granted', readonly principal: Principal, readonly target?: string } |
+  { readonly kind: 'granted', readonly principal: Principal, readonly target?: string, readonly isPassing?: boolean } |
   { readonly kind: 'absent' } |
   { readonly kind: 'invalid' | 'denied' | 'forbidden', readonly reason: string } |
-  { readonly kind: 'unavailable', readonly reason: string, readonly cause?: unknown, readonly retryAfterSeconds?: number }
+  { readonly kind: 'unavailable', readonly reason: string, readonly retryAfterSeconds?: number }
 
 /** One way to prove who one is. */
 export interface Strategy {
@@ -65,6 +68,8 @@ export interface Strategy {
   readonly fields: readonly string[]
   /** Of these, in lower case, those that carry credentials: they are not for upstreams. */
   readonly credentials?: readonly string[] | undefined
+  /** Where it does not count yet: told of each request that was let in all the same, and why it would not have been. */
+  report? (reason: string, target: string): void
   /** Without waiting wherever that is possible. Never throws because of what a client sent, but for {@link AccessRequest.path}. */
   judge (request: AccessRequest): Verdict | Promise<Verdict>
   close? (): Promise<void> | void

@@ -13,8 +13,6 @@ export interface Request {
 export interface AccessPlace {
   /** The prefix of the mount, as the configuration has it; `/` at the root. */
   readonly mount: string
-  /** Whether every method goes on to another server, and WebSockets. */
-  readonly isGateway: boolean
   /** The path of the file that a request target asks for. @throws {MediaError} `bad-path` */
   pathOf (target: string): string
 }
@@ -32,8 +30,7 @@ export class Asked implements AccessRequest {
   }
 
   get method (): string {
-    const { method = 'GET', headers } = this.#request.raw
-    return this.#place.isGateway && headers.upgrade !== undefined && /(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade) ? 'WEBSOCKET' : method
+    return this.#request.raw.method ?? 'GET'
   }
 
   get mount (): string {

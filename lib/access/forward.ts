@@ -47,6 +47,7 @@ export class ForwardStrategy implements Strategy {
   readonly fields: readonly string[]
   /** A cookie is not one: the session it carries may be the origin's business too. */
   readonly credentials: readonly string[]
+  readonly #isAnonymous: (request: AccessRequest) => boolean
   readonly #question: MakeQuestion
   readonly #read: ReadAnswer
   readonly #client: ForwardOptions['client']
@@ -64,8 +65,10 @@ export class ForwardStrategy implements Strategy {
     this.name = name
     this.fields = names.map(canonical)
     this.credentials = names.filter(field => field === 'authorization')
-    // Only `request` has an answer that asks for credentials; of what kind, it could only tell each time.
-    this.challenge = config.protocol === 'request' && this.credentials.length > 0 ? 'Bearer realm="fastify-media"' : undefined
+    // Of what kind the credentials have to be, a service could only tell each time.
+    this.challenge = this.credentials.length > 0 ? 'Bearer realm="fastify-media"' : undefined
+    // OPA has no answer that asks for credentials: whoever sent none is asked for them.
+    this.#isAnonymous = config.protocol === 'opa' && this.challenge !== undefined ? ({ headers }) => names.every(field => headers[field] === undefined) : () => false
     this.#question = questions(config.protocol, names)
     this.#read = answerReaders[config.protocol]
     this.#client = client
@@ -77,7 +80,12 @@ export class ForwardStrategy implements Strategy {
 
   /** @throws {MediaError} `bad-path`, where the service could read another path than is served */
   judge (request: AccessRequest): Verdict | Promise<Verdict> {
-    const question = this.#question(request)
+    const verdict = this.#decision(this.#question(request))
+    if (!this.#isAnonymous(request)) return verdict
+    return verdict instanceof Promise ? verdict.then(orAbsent) : orAbsent(verdict)
+  }
+
+  #decision (question: PolicyQuestion): Verdict | Promise<Verdict> {
     if (this.#cacheMs === 0) return this.#ask(question)
     const key = hash('sha256', question.told, 'base64url')
     const kept = this.#kept.get(key)
@@ -122,6 +130,10 @@ export class ForwardStrategy implements Strategy {
 /** By its name: with the class undici would be loaded, also where there is no policy service. */
 function isServiceError (error: unknown): error is ServiceError {
   return error instanceof Error && error.name === 'ServiceError'
+}
+
+function orAbsent (verdict: Verdict): Verdict {
+  return verdict.kind === 'forbidden' ? { kind: 'absent' } : verdict
 }
 
 /**

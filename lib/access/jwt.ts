@@ -114,7 +114,7 @@ export class JwtStrategy implements Strategy {
     try {
       key = await asked
     } catch (error) {
-      return { kind: 'unavailable', reason: `key set: ${(error as ServiceError).reason}`, cause: error }
+      return { kind: 'unavailable', reason: `key set: ${(error as ServiceError).reason}` } // why is in the log, once
     }
     return this.#judgeBy(key, shown, request)
   }

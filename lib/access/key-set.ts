@@ -27,6 +27,8 @@ export const MAX_KEY_SET_BYTES = 262_144
 const MAX_KEYS = 100
 /** The longest name of a key: tokens choose it. */
 export const MAX_KEY_ID_CHARACTERS = 256
+/** Up to which share of their time nobody waits for keys that are a little too old: they are asked for behind the answer. */
+const REFRESH_SHARE = 1.1
 /** How long a service that failed is left alone, in milliseconds, however many ask. */
 const FAILURE_PAUSE_MS = 1000
 
@@ -58,12 +60,23 @@ export class KeySet {
    */
   keyFor (kid: string | undefined): TokenKey | undefined | Promise<TokenKey | undefined> {
     const age = this.#now() - this.#fetchedAt
-    if (age > 2 * this.#options.maxAgeMs) return this.#later(kid, FAILURE_PAUSE_MS)
+    if (age > REFRESH_SHARE * this.#options.maxAgeMs) return this.#renewed(kid, age)
     if (age > this.#options.maxAgeMs) this.#later(kid, FAILURE_PAUSE_MS).catch(() => undefined) // it is in the log
     const key = this.#keys.get(kid)
     if (key !== undefined || kid === undefined) return key
     const isCooling = this.#flight === undefined && this.#failure === undefined && this.#now() - this.#settledAt < this.#options.cooldownMs
     return isCooling ? undefined : this.#later(kid, Math.max(FAILURE_PAUSE_MS, this.#options.cooldownMs))
+  }
+
+  /** Keys that are too old are taken as long as they cannot be had anew, up to twice their time. */
+  async #renewed (kid: string | undefined, age: number): Promise<TokenKey | undefined> {
+    try {
+      return await this.#later(kid, FAILURE_PAUSE_MS)
+    } catch (error) {
+      const key = age > 2 * this.#options.maxAgeMs ? undefined : this.#keys.get(kid)
+      if (key === undefined) throw error // of a key that is not among the old ones nothing can be told
+      return key
+    }
   }
 
   /** @param pauseMs how long after a failure it is not asked for again */

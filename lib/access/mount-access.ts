@@ -1,6 +1,8 @@
 import type { Config, MountConfig } from '../config/schema.ts'
 import { originalPath, placesOf, prefixAt } from '../image/places.ts'
+import { mayAskForVariant } from '../image/reading.ts'
 import { decodePath } from '../paths/request-path.ts'
+import { requirementFor } from './requirement.ts'
 
 /** What the plugin `auth` is registered with in a mount's scope. */
 export interface MountAccess {
@@ -9,9 +11,11 @@ export interface MountAccess {
   readonly isReadOnly: boolean
   readonly isGateway: boolean
   readonly passes: boolean
+  readonly coversAll: boolean
   readonly pathOf: (target: string) => string
   readonly others: readonly string[]
   readonly signedBy: string | undefined
+  readonly mayNeedSignature: (target: string) => boolean
 }
 
 /** Whether there is anything about a mount that not everybody may do. */
@@ -26,7 +30,7 @@ export function isProtected ({ access, images, delivery }: MountConfig): boolean
  * @param root that of the app
  */
 export function mountAccess (config: Readonly<Config>, mount: MountConfig, { prefix, root }: { prefix: string, root: string }): MountAccess {
-  const { access, delivery, images, permission } = mount
+  const { access, delivery, images, permission, plugins } = mount
   const within = mount.prefix === '/' ? '/' : `${mount.prefix}/`
   const place = { prefix: prefixAt(prefix), root }
   const readsIpx = delivery === 'serve' && images.mode !== 'off' && images.grammars.includes('ipx')
@@ -35,10 +39,12 @@ export function mountAccess (config: Readonly<Config>, mount: MountConfig, { pre
     mount: mount.prefix,
     isReadOnly: delivery !== 'gateway' && permission === 'read',
     isGateway: delivery === 'gateway',
-    passes: delivery !== 'serve',
+    passes: delivery !== 'serve' || plugins.length > 0,
+    coversAll: true,
     pathOf: readsIpx ? target => decodePath(originalPath(target, place)) : decodePath,
     others: config.mounts.filter(other => other !== mount && isProtected(other) && other.prefix.startsWith(within)).map(other => root + other.prefix),
-    signedBy: delivery === 'serve' && images.mode === 'signed' ? signerOf(config, mount) : undefined
+    signedBy: delivery === 'serve' && images.mode === 'signed' ? signerOf(config, mount) : undefined,
+    mayNeedSignature: mayAskForVariant
   }
 }
 
@@ -57,12 +63,12 @@ export interface MountOrder {
  */
 export function mountOrder ({ mounts }: Readonly<Config>, { access, prefix }: MountConfig, root: string): MountOrder | undefined {
   if (access === undefined) return undefined
-  const { read, write, methods, except } = access
+  const { except } = access
   return {
     mount: prefix,
     others: placesOf(mounts.filter(other => other.prefix !== prefix)).map(place => root + place.prefix),
     except: except.map(path => root + path),
-    isPublic: method => (methods[method] ?? (['GET', 'HEAD', 'OPTIONS'].includes(method) ? read : write)) === 'public'
+    isPublic: method => requirementFor(access, method) === 'public'
   }
 }
 

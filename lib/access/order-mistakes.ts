@@ -1,4 +1,5 @@
 import type { PrintedRoute } from './printed-routes.ts'
+import { isReading } from './requirement.ts'
 
 /** A mount whose routes have to ask who is there, and what is known of its routes. */
 export interface GuardedMount {
@@ -26,9 +27,6 @@ const AUTHENTICATE = 'authenticate'
 /** Hooks before the route's handler, in the order in which they run. */
 const kindsBefore = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const
 
-/** All others change something, as `access.read` and `access.write` have it. */
-const readMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
-
 /** As many methods as a sentence names. */
 const MAX_NAMED_METHODS = 3
 
@@ -48,7 +46,7 @@ export function orderMistakes (routes: readonly PrintedRoute[], mount: GuardedMo
 
 function routeMistakes (route: PrintedRoute, { name, isPublic, refused }: GuardedMount): string[] {
   const { url, methods } = route
-  const open = methods.filter(method => !readMethods.has(method) && isPublic(method) && !refused.has(routeKey(method, url)))
+  const open = methods.filter(method => !isReading(method) && isPublic(method) && !refused.has(routeKey(method, url)))
   const misplaced = placeMistakes(route).map(mistake => `mount ${name}: ${shortly(methods)} ${url} ${mistake}`)
   return open.length === 0 ? misplaced : [...misplaced, `mount ${name}: ${shortly(open)} ${url} is open to everybody: name in access.write who may write`]
 }
@@ -62,8 +60,10 @@ function placeMistakes ({ methods, hooks }: PrintedRoute): string[] {
     return isPreflight ? [] : [`has no ${AUTHENTICATE} hook: register it in the mount's scope, or list it in access.except`]
   }
   const cors = before.slice(place).find(isCors)
+  const [kept, set] = ['keepPrivate', 'setCacheControl'].map(name => hooks.onSend?.indexOf(name) ?? -1) as [number, number]
   return [
     ...(cors === undefined ? [] : [`runs ${AUTHENTICATE} before ${cors}: register CORS first, preflights carry no credentials`]),
+    ...(kept !== -1 && set > kept ? ['runs setCacheControl behind keepPrivate: register the cache policy first, or shared caches keep what is private'] : []),
     ...(before.slice(0, place).includes('limitPrincipal') ? [`runs limitPrincipal before ${AUTHENTICATE}: nobody is known there yet, register it behind`] : []),
     ...(before.slice(place).includes('limitAddress') ? [`runs limitAddress behind ${AUTHENTICATE}: register it first, against floods of bad credentials`] : [])
   ]

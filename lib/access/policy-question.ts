@@ -1,3 +1,4 @@
+import { maskSignatures } from '../signing/signed-target.ts'
 import type { ForwardConfig } from '../config/access-schema.ts'
 import { isHopByHop } from '../http/end-to-end-headers.ts'
 import { encodeSegment } from '../paths/request-path.ts'
@@ -50,7 +51,7 @@ function input (fields: readonly string[]): MakeQuestion {
     const { method, mount, address } = request
     const path = request.path.split('/').filter(segment => segment !== '')
     const headers = Object.fromEntries(fieldsOf(request, fields))
-    const text = JSON.stringify({ input: { method, path, url: unsigned(request.target), mount, address, headers } })
+    const text = JSON.stringify({ input: { method, path, url: maskSignatures(request.target), mount, address, headers } })
     return { method: 'POST', headers: json, body: Buffer.from(text), told: text }
   }
 }
@@ -64,7 +65,7 @@ function subrequest (fields: readonly string[]): MakeQuestion {
   return function makeSubrequest (request) {
     const headers = {
       'X-Original-Method': request.method,
-      'X-Original-URI': unsigned(request.target),
+      'X-Original-URI': maskSignatures(request.target),
       'X-Original-Path': request.path.split('/').map(encodeSegment).join('/'),
       'X-Original-Mount': request.mount,
       'X-Client-Address': request.address,
@@ -72,11 +73,6 @@ function subrequest (fields: readonly string[]): MakeQuestion {
     }
     return { method: 'GET', headers, told: JSON.stringify(headers) }
   }
-}
-
-/** Who reads a signature can use it: a service's own log is one more place to lose it. */
-function unsigned (target: string): string {
-  return target.replaceAll(/([?&]sig=)[^&#]*/gi, '$1redacted')
 }
 
 /** Fields by name. `headers` has but the first line of some, such as `Authorization`: the service is told all. */

@@ -10,6 +10,10 @@ export interface Policy {
   readonly judge: Judge
   /** All strategies that it rests on, each once. */
   readonly strategies: readonly Strategy[]
+  /** Those that do not count yet. */
+  readonly reporting: readonly Strategy[]
+  /** The same as if these let everybody in. */
+  readonly leniently: Judge
 }
 
 /** A requirement in its one shape: some of which one has to hold, or all. */
@@ -36,17 +40,31 @@ export function namesIn (requirement: unknown): string[] {
  */
 export function policyOf (requirement: Requirement, strategies: ReadonlyMap<string, Strategy>, scopes: readonly string[] = []): Policy | undefined {
   if (requirement === 'public') return undefined
-  if (requirement === 'nobody') return { judge: () => ({ kind: 'denied', reason: 'nobody may do this' }), strategies: [] }
-  const named = new Map<string, Strategy>()
-  const compile = (member: string | Shape): Judge => {
-    if (typeof member !== 'string') return (member.every ? allOf : anyOf)(member.members.map(compile))
-    const strategy = strategies.get(member)
-    if (strategy === undefined) throw new TypeError(`Expected the name of a strategy but received ${member}`)
-    named.set(member, strategy)
-    return judgeOf(strategy, scopes)
+  if (requirement === 'nobody') return { judge: denies, strategies: [], reporting: [], leniently: denies }
+  const shape = shapeOf(requirement)
+  const named = new Map([...new Set(namesOf(shape))].map(name => {
+    const strategy = strategies.get(name)
+    if (strategy === undefined) throw new TypeError(`Expected the name of a strategy but received ${name}`)
+    return [name, strategy] as const
+  }))
+  const compile = (member: string | Shape, judgeFor: (strategy: Strategy) => Judge): Judge => {
+    return typeof member === 'string' ? judgeFor(named.get(member) as Strategy) : (member.every ? allOf : anyOf)(member.members.map(inner => compile(inner, judgeFor)))
   }
-  const judge = compile(shapeOf(requirement))
-  return { judge, strategies: [...named.values()] }
+  const all = [...named.values()]
+  const reporting = all.filter(strategy => strategy.report !== undefined)
+  const judge = compile(shape, strategy => judgeOf(strategy, scopes))
+  const leniently = reporting.length === 0 ? judge : compile(shape, strategy => strategy.report === undefined ? judgeOf(strategy, scopes) : lets(strategy))
+  return { judge, strategies: all, reporting, leniently }
+}
+
+function denies (): Verdict {
+  return { kind: 'denied', reason: 'nobody may do this' }
+}
+
+/** Lets everybody in, as nobody. */
+function lets ({ name }: Strategy): Judge {
+  const verdict: Verdict = { kind: 'granted', principal: { strategy: name, name: '' } }
+  return () => verdict
 }
 
 function shapeOf (requirement: unknown, depth = 0): Shape {
@@ -106,7 +124,7 @@ function weightier (first: Verdict | undefined, second: Verdict): Verdict {
 
 type Grant = Extract<Verdict, { kind: 'granted' }>
 
-export function allOf (judges: readonly Judge[]): Judge {
+function allOf (judges: readonly Judge[]): Judge {
   const from = (start: number, request: AccessRequest, before: Grant | undefined): Verdict | Promise<Verdict> => {
     let granted = before
     for (let place = start; place < judges.length; place++) {
@@ -118,6 +136,23 @@ export function allOf (judges: readonly Judge[]): Judge {
     return granted as Grant
   }
   return request => from(0, request, undefined)
+}
+
+/**
+ * What has to hold for a request that somebody may take for another one.
+ *
+ * @param as the request as that one
+ */
+export function both (first: Policy | undefined, second: Policy | undefined, as: (request: AccessRequest) => AccessRequest): Policy | undefined {
+  if (second === undefined) return first
+  const other: Policy = { ...second, judge: request => second.judge(as(request)), leniently: request => second.leniently(as(request)) }
+  if (first === undefined) return other
+  return {
+    judge: allOf([first.judge, other.judge]),
+    strategies: [...new Set([...first.strategies, ...other.strategies])],
+    reporting: [...new Set([...first.reporting, ...other.reporting])],
+    leniently: allOf([first.leniently, other.leniently])
+  }
 }
 
 /** Who it is, is told by the first that knows a name; scopes are those that all of them give. */
@@ -138,9 +173,9 @@ function common ({ scopes: first }: Principal, { scopes: second }: Principal): r
  *
  * A 401 has to say what would help (RFC 9110 §15.5.2); where no credentials could be sent, it is 403.
  */
-export function refusalOf (verdict: Exclude<Verdict, Grant>, strategies: readonly Strategy[], mount: string): MediaError {
+export function refusalOf (verdict: Exclude<Verdict, Grant>, { strategies }: Pick<Policy, 'strategies'>, mount: string): MediaError {
   if (verdict.kind === 'unavailable') {
-    return new MediaError('unavailable', { context: { mount, reason: verdict.reason }, cause: verdict.cause, headers: { 'retry-after': String(verdict.retryAfterSeconds ?? 1) } })
+    return new MediaError('unavailable', { context: { mount, reason: verdict.reason }, headers: { 'retry-after': String(verdict.retryAfterSeconds ?? 1) } })
   }
   const isInvalid = verdict.kind === 'invalid'
   const challenge = isInvalid || verdict.kind === 'absent' ? challengeOf(strategies, isInvalid) : ''

@@ -1,20 +1,25 @@
-import type { AccessConfig, Requirement } from '../config/access-schema.ts'
+import type { AccessConfig } from '../config/access-schema.ts'
 import { MediaError } from '../errors.ts'
 import { overriddenMethod } from '../http/method-override.ts'
 import { hasSignature, withoutSignature } from '../signing/signed-target.ts'
 import type { AccessRequest, Principal, Strategy, Verdict } from './access.ts'
 import { askedAs } from './asked.ts'
-import { allOf, policyOf, refusalOf, type Judge, type Policy } from './policy.ts'
+import { both, policyOf, refusalOf, type Policy } from './policy.ts'
+import { isReading, requirementFor } from './requirement.ts'
 
 /** What the rules of a mount are made of. */
 export interface RulesOptions {
   /** Without it everybody may do everything. */
   readonly access?: Partial<AccessConfig> | undefined
   readonly strategies: ReadonlyMap<string, Strategy>
-  /** Whether only GET, HEAD and OPTIONS do anything: all others are refused anyway, once these would be allowed. */
+  /** Whether only GET, HEAD and OPTIONS do anything: all others are refused anyway, once reading would be allowed. */
   readonly isReadOnly: boolean
+  /** Whether another server may take requests for ones of other methods, and make WebSockets of them. */
+  readonly isGateway: boolean
   /** The strategy that knows the signatures of variants, where these alone are made. */
   readonly signedBy?: string | undefined
+  /** Whether a request target may ask for a variant. Default all. */
+  readonly mayNeedSignature?: ((target: string) => boolean) | undefined
 }
 
 /** A request that may go on. */
@@ -23,36 +28,39 @@ export interface Admission {
   readonly principal: Principal | null
   /** The request target without what proved it; undefined where it stays. */
   readonly target: string | undefined
-  /** Whether the request was signed. */
+  /** Whether it may ask for what has to be signed. */
   readonly isSigned: boolean
+  /** Whether the answer is for its client alone. */
+  readonly isPrivate: boolean
 }
 
-/** Methods that only read (RFC 9110 §9.2.1), of those that every server has. */
-const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+type Grant = Extract<Verdict, { kind: 'granted' }>
+
+const noPolicy: Pick<Policy, 'strategies'> = { strategies: [] }
 
 /** Who may do what with a mount. */
 export class Rules {
-  /** Fields by which answers to readers differ, for `Vary`. */
+  /** Fields by which answers differ, for `Vary`. */
   readonly vary: readonly string[]
   /** Fields that carry credentials for this server, in lower case. */
   readonly credentials: readonly string[]
-  readonly #read: Policy | undefined
-  readonly #write: Policy | undefined
-  readonly #byMethod: ReadonlyMap<string, Policy | undefined>
+  readonly #policies: ReadonlyMap<string, Policy | undefined>
+  readonly #isGateway: boolean
   readonly #signer: Strategy | undefined
+  readonly #mayNeedSignature: (target: string) => boolean
 
   /** @throws {TypeError} where a rule names no strategy */
-  constructor ({ access = { write: 'public' }, strategies, isReadOnly, signedBy }: RulesOptions) {
-    const { read = 'public', write = 'nobody', methods = {}, readScopes = [], writeScopes = [] } = access
-    const compile = (requirement: Requirement, reads: boolean): Policy | undefined => policyOf(requirement, strategies, reads ? readScopes : writeScopes)
-    this.#read = compile(read, true)
-    this.#write = isReadOnly ? this.#read : compile(write, false)
-    this.#byMethod = new Map(Object.entries(isReadOnly ? {} : methods).map(([method, requirement]) => [method, compile(requirement, reading.has(method))]))
+  constructor ({ access = { write: 'public' }, strategies, isReadOnly, isGateway, signedBy, mayNeedSignature = () => true }: RulesOptions) {
+    this.#isGateway = isGateway
+    this.#mayNeedSignature = mayNeedSignature
+    const { methods = {}, readScopes = [], writeScopes = [] } = access
+    const named = ['GET', 'HEAD', 'OPTIONS', OTHER, ...Object.keys(methods)]
+    this.#policies = new Map(named.map(method => [method, policyOf(requirementFor(access, method, isReadOnly), strategies, isReading(method) || isReadOnly ? readScopes : writeScopes)]))
     this.#signer = signedBy === undefined ? undefined : strategies.get(signedBy)
     if (signedBy !== undefined && this.#signer === undefined) throw new TypeError(`Expected the name of a strategy but received ${signedBy}`)
-    const policies = [this.#read, this.#write, ...this.#byMethod.values()]
-    this.credentials = [...new Set(policies.flatMap(policy => policy?.strategies ?? []).flatMap(({ credentials = [] }) => credentials))]
-    this.vary = [...new Set((this.#for('GET')?.strategies ?? []).flatMap(({ fields }) => fields))]
+    const all = [...this.#policies.values()].flatMap(policy => policy?.strategies ?? [])
+    this.credentials = [...new Set(all.flatMap(({ credentials = [] }) => credentials))]
+    this.vary = [...new Set(all.flatMap(({ fields }) => fields))]
   }
 
   /** Whether nobody is asked who they are. */
@@ -60,39 +68,73 @@ export class Rules {
     return this.#for(method) === undefined
   }
 
-  /** Without waiting wherever that is possible. @throws {MediaError} `bad-path` */
+  /** Without waiting wherever that is possible. @throws {MediaError} `bad-path`, `bad-request` */
   admit (asked: AccessRequest): Admission | MediaError | Promise<Admission | MediaError> {
     const policy = this.#policyFor(asked)
-    if (policy === undefined) return this.#admission(asked, undefined)
+    if (policy === undefined) return this.#openly(asked)
     const verdict = policy.judge(asked)
-    return verdict instanceof Promise ? verdict.then(told => this.#decide(asked, told, policy)) : this.#decide(asked, verdict, policy)
-  }
-
-  #decide (asked: AccessRequest, verdict: Verdict, { strategies }: Policy): Admission | MediaError {
-    return verdict.kind === 'granted' ? this.#admission(asked, verdict) : refusalOf(verdict, strategies, asked.mount)
-  }
-
-  /** An origin that takes a request for one of another method, as a field says, finds that one allowed too, to whoever asks. */
-  #policyFor (asked: AccessRequest): Policy | undefined {
-    const policy = this.#for(asked.method)
-    const other = overriddenMethod(asked.headers)
-    const second = other === undefined || other === asked.method ? undefined : this.#for(other)
-    if (other === undefined || second === undefined) return policy
-    const judge: Judge = request => second.judge(askedAs(request, other))
-    return policy === undefined ? { ...second, judge } : { judge: allOf([policy.judge, judge]), strategies: [...policy.strategies, ...second.strategies] }
+    return verdict instanceof Promise ? verdict.then(async told => await this.#decide(asked, told, policy)) : this.#decide(asked, verdict, policy)
   }
 
   #for (method: string): Policy | undefined {
-    return this.#byMethod.has(method) ? this.#byMethod.get(method) : reading.has(method) ? this.#read : this.#write
+    return this.#policies.get(this.#policies.has(method) ? method : OTHER)
   }
 
-  #admission (asked: AccessRequest, grant: Extract<Verdict, { kind: 'granted' }> | undefined): Admission | MediaError {
-    const principal = grant?.principal ?? null
-    if (grant?.target !== undefined && (this.#signer === undefined || principal?.strategy === this.#signer.name)) return { principal, target: grant.target, isSigned: true }
-    const verdict = this.#signer?.judge(asked) as Verdict | undefined // signatures are worked out here: nothing is waited for
-    if (verdict?.kind === 'granted') return { principal, target: verdict.target ?? grant?.target, isSigned: true }
-    if (grant === undefined && verdict !== undefined && verdict.kind !== 'absent') return refusalOf(verdict, [], asked.mount)
+  /**
+   * An origin that takes a request for one of another method, as a field says, finds that one allowed too, to whoever
+   * asks; so does one that makes a WebSocket of it. Whether it really becomes one is known too late.
+   */
+  #policyFor (asked: AccessRequest): Policy | undefined {
+    const policy = this.#for(asked.method)
+    if (!this.#isGateway) return policy
+    const { method, headers } = asked
+    const others = [overriddenMethod(headers), /websocket/i.test(headers.upgrade ?? '') ? 'WEBSOCKET' : undefined]
+    return others.reduce((first, other) => other === undefined || other === method ? first : both(first, this.#for(other), request => askedAs(request, other)), policy)
+  }
+
+  #decide (asked: AccessRequest, verdict: Verdict, policy: Policy): Admission | MediaError | Promise<Admission | MediaError> {
+    if (verdict.kind === 'granted') return this.#granted(asked, verdict)
+    const refusal = refusalOf(verdict, policy, asked.mount)
+    if (policy.reporting.length === 0) return refusal
+    const reason = 'reason' in verdict ? verdict.reason : NO_SIGNATURE
+    const decide = (lenient: Verdict): Admission | MediaError => {
+      if (lenient.kind !== 'granted') return refusal
+      for (const strategy of policy.reporting) strategy.report?.(reason.replace(`${strategy.name}: `, ''), asked.target)
+      return this.#granted(asked, lenient, policy.reporting)
+    }
+    const lenient = policy.leniently(asked)
+    return lenient instanceof Promise ? lenient.then(decide) : decide(lenient)
+  }
+
+  /** @param told of it already */
+  #granted (asked: AccessRequest, { principal, target }: Grant, told: readonly Strategy[] = []): Admission {
+    const signed = this.#signer === undefined ? undefined : principal.strategy === this.#signer.name && target !== undefined ? { target } : this.#signature(asked, told)
+    const isSigned = signed !== undefined && !(signed instanceof MediaError)
     // Who was let in by something else is not refused for a signature, which means nothing to whoever comes next.
-    return { principal, target: grant !== undefined && hasSignature(asked.target) ? withoutSignature(asked.target) : undefined, isSigned: false }
+    const rest = target ?? (isSigned ? signed.target : undefined) ?? (hasSignature(asked.target) ? withoutSignature(asked.target) : undefined)
+    return { principal, target: rest, isSigned, isPrivate: true }
+  }
+
+  #openly (asked: AccessRequest): Admission | MediaError {
+    const signed = this.#signer === undefined ? undefined : this.#signature(asked)
+    if (signed instanceof MediaError) return signed
+    return { principal: null, target: signed?.target, isSigned: signed !== undefined, isPrivate: signed?.isPassing === true }
+  }
+
+  /** What a signature gives for variants; undefined where there is none. It is worked out here: nothing is waited for. */
+  #signature (asked: AccessRequest, told: readonly Strategy[] = []): { target: string | undefined, isPassing?: boolean | undefined } | MediaError | undefined {
+    const signer = this.#signer as Strategy
+    const verdict = signer.judge(asked) as Exclude<ReturnType<Strategy['judge']>, Promise<Verdict>>
+    if (verdict.kind === 'granted') return { target: verdict.target, isPassing: verdict.isPassing }
+    if (signer.report === undefined) return verdict.kind === 'absent' ? undefined : refusalOf({ ...verdict, reason: `${signer.name}: ${verdict.reason}` }, noPolicy, asked.mount)
+    if (verdict.kind === 'absent' && !this.#mayNeedSignature(asked.target)) return undefined
+    if (!told.includes(signer)) signer.report(verdict.kind === 'absent' ? NO_SIGNATURE : verdict.reason, asked.target)
+    return { target: hasSignature(asked.target) ? withoutSignature(asked.target) : undefined }
   }
 }
+
+/** Stands for methods without a rule of their own. */
+const OTHER = '*'
+
+/** Why a request without any is refused. */
+const NO_SIGNATURE = 'no signature'

@@ -1,8 +1,8 @@
 import { list, record, type Loose } from '../config/loose.ts'
 import type { SignedConfig } from '../config/access-schema.ts'
 import type { Mistake } from '../config/mistakes.ts'
-import { placeOfSignature, withoutSignature } from '../signing/signed-target.ts'
-import { SignatureVerifier, type SignatureRefusal, type SigningSecret } from '../signing/verifier.ts'
+import { maskSignatures, placeOfSignature } from '../signing/signed-target.ts'
+import { SignatureVerifier, signatureRefusals, type SigningSecret } from '../signing/verifier.ts'
 import type { AccessLog, AccessRequest, Strategy, Verdict } from './access.ts'
 import { secretMistake } from './secrets.ts'
 
@@ -11,8 +11,8 @@ export { hasSignature, withoutSignature } from '../signing/signed-target.ts'
 /** How often one reason is logged where nobody is refused, in milliseconds: whoever asks could fill the log. */
 const LOG_INTERVAL_MS = 1000
 
-/** Why somebody was refused, or would have been. */
-type Reason = SignatureRefusal | 'no signature'
+/** Reasons that are counted each by itself. Those of other strategies may hold names, and anybody may read the counts. */
+const ownReasons: ReadonlySet<string> = new Set(['no signature', ...signatureRefusals])
 
 /** What signed URLs are checked by. */
 export interface SignedOptions {
@@ -40,12 +40,13 @@ export class SignedStrategy implements Strategy {
   readonly name: string
   readonly challenge = 'SignedURL realm="fastify-media"'
   readonly fields: readonly string[] = []
+  readonly report?: (reason: string, target: string) => void
   readonly #verifier: SignatureVerifier
   readonly #mode: SignedConfig['mode']
   readonly #log: AccessLog
   readonly #now: () => number
   #granted = 0
-  readonly #refused = new Map<Reason, { count: number, loggedAt: number }>()
+  readonly #refused = new Map<string, { count: number, loggedAt: number }>()
 
   constructor ({ name, config, secrets, log, now = Date.now }: SignedOptions) {
     this.name = name
@@ -53,6 +54,7 @@ export class SignedStrategy implements Strategy {
     this.#mode = config.mode
     this.#log = log
     this.#now = now
+    if (config.mode === 'report-only') this.report = (reason, target) => { this.#report(reason, target) }
   }
 
   get state (): SignedState {
@@ -63,37 +65,38 @@ export class SignedStrategy implements Strategy {
   judge (request: AccessRequest): Verdict {
     const { target } = request
     const place = placeOfSignature(target)
-    if (place === -1) return this.#mode === 'enforce' ? { kind: 'absent' } : this.#report('no signature', target)
+    if (place === -1) return { kind: 'absent' }
     const verification = this.#verifier.verify(request, place, this.#now())
-    if ('id' in verification) {
-      this.#granted++
-      return { kind: 'granted', principal: { strategy: this.name, name: verification.id }, target: target.slice(0, place) }
+    if ('refusal' in verification) {
+      if (this.report === undefined) this.#count(verification.refusal)
+      return { kind: 'denied', reason: verification.refusal }
     }
-    if (this.#mode === 'report-only') return this.#report(verification.refusal, target)
-    this.#count(verification.refusal)
-    return { kind: 'denied', reason: verification.refusal }
+    this.#granted++
+    return { kind: 'granted', principal: { strategy: this.name, name: verification.id, isShared: true }, target: target.slice(0, place), isPassing: verification.isPassing }
   }
 
-  /** Lets in who would have been refused. */
-  #report (reason: Reason, target: string): Verdict {
+  #report (reason: string, target: string): void {
     const told = this.#count(reason)
     const now = this.#now()
-    if (Math.abs(now - told.loggedAt) >= LOG_INTERVAL_MS) { // a clock may be set back
-      told.loggedAt = now
-      const [path] = target.split('?', 1)
-      this.#log.warn({ strategy: this.name, reason, count: told.count, path }, 'A signed URL would be refused')
-    }
-    const principal = { strategy: this.name, name: '' }
-    const rest = withoutSignature(target)
-    return rest === target ? { kind: 'granted', principal } : { kind: 'granted', principal, target: rest }
+    if (Math.abs(now - told.loggedAt) < LOG_INTERVAL_MS) return // a clock may be set back
+    told.loggedAt = now
+    const [path = ''] = target.split('?', 1)
+    this.#log.warn({ strategy: this.name, reason, count: told.count, path: maskSignatures(path) }, 'A signed URL would be refused')
   }
 
-  #count (reason: Reason): { count: number, loggedAt: number } {
-    const told = this.#refused.get(reason) ?? { count: 0, loggedAt: -Infinity }
-    this.#refused.set(reason, told)
+  #count (reason: string): { count: number, loggedAt: number } {
+    const counted = ownReasons.has(reason) ? reason : 'refused by another strategy'
+    const told = this.#refused.get(counted) ?? { count: 0, loggedAt: -Infinity }
+    this.#refused.set(counted, told)
     told.count++
     return told
   }
+}
+
+/** How signed URLs go, by the names of strategies; undefined where none are signed. */
+export function signatureStates (strategies: ReadonlyMap<string, Strategy>): (() => Record<string, readonly SignedState[]>) | undefined {
+  const signed = [...strategies].filter((entry): entry is [string, SignedStrategy] => entry[1] instanceof SignedStrategy)
+  return signed.length === 0 ? undefined : () => Object.fromEntries(signed.map(([name, { state }]) => [name, [state]]))
 }
 
 /**

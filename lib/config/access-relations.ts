@@ -6,24 +6,51 @@ import { forwardMistakes } from '../access/forward.ts'
 import { jwtMistakes } from '../access/jwt-keys.ts'
 import { textOf } from '../access/key-file.ts'
 import { namesIn } from '../access/policy.ts'
+import { isReading } from '../access/requirement.ts'
 import { signedMistakes } from '../access/signed.ts'
 import { withoutTrailingSlash } from '../paths/prefix.ts'
 import { list, record, type Loose } from './loose.ts'
 import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
 import { tlsMistakes, unread } from './named-files.ts'
 
+/** What stands around a configuration that is checked. */
+export interface CheckOptions {
+  /** The directory that relative paths start from. */
+  readonly base: string
+  /** How a value may be shown. */
+  readonly shown: (value: unknown) => string
+  /** Names of strategies that the app gives itself. */
+  readonly ownStrategies: readonly string[]
+}
+
 /** What no schema can say about who may do what. Reads the files with keys. */
-export async function accessMistakes (config: Loose, base: string, shown: (value: unknown) => string): Promise<Mistake[]> {
+export async function accessMistakes (config: Loose, { base, shown, ownStrategies }: CheckOptions): Promise<Mistake[]> {
   const strategies = Object.entries(record(config.strategies)).map(([name, strategy]) => [name, record(strategy)] as const)
   const mounts = list(config.mounts).map(record)
   const prefixes = mounts.flatMap(({ prefix }) => typeof prefix === 'string' ? [withoutTrailingSlash(prefix)] : [])
   const told = await Promise.all(strategies.map(async ([name, strategy]) => await strategyMistakes(strategy, { path: spellPath(['strategies', name]), base, prefixes })))
-  const drivers = new Map(strategies.map(([name, { driver }]) => [name, driver]))
+  const configured = strategies.map(([name, { driver, mode }]) => [name, mode === 'report-only' ? 'report-only' : driver] as const)
+  const drivers: Drivers = new Map([...configured, ...ownStrategies.map(name => [name, 'own'] as const)])
   return [
     ...told.flat(),
+    ...nameMistakes(strategies.map(([name]) => name), ownStrategies),
     ...mounts.flatMap((mount, place) => ruleMistakes(mount, `mounts[${place}]`, drivers, shown)),
     ...mounts.flatMap((mount, place) => signerMistakes(record(mount.images), `mounts[${place}].images`, drivers, shown)),
     ...mounts.flatMap((mount, place) => limitMistakes(mount, `mounts[${place}]`))
+  ]
+}
+
+/** Drivers by the names of strategies; `report-only` for those that let everybody in, `own` for those of the app. */
+type Drivers = ReadonlyMap<string, unknown>
+
+/** What rules mean something else by: no rule could name a strategy so. */
+const ruleWords: ReadonlySet<string> = new Set(['public', 'nobody'])
+
+function nameMistakes (configured: readonly string[], own: readonly string[]): Mistake[] {
+  const places = [...configured.map(name => ['strategies', name] as const), ...own.map(name => ['ownStrategies', name] as const)]
+  return [
+    ...places.filter(([, name]) => ruleWords.has(name)).map(place => ({ path: spellPath([...place]), message: `Expected another name, because in rules ${place[1]} is no strategy` })),
+    ...own.filter(name => configured.includes(name)).map(name => ({ path: spellPath(['ownStrategies', name]), message: 'Expected a name of its own, but the configuration has a strategy of this name' }))
   ]
 }
 
@@ -43,7 +70,8 @@ async function strategyMistakes (strategy: Loose, place: Place): Promise<Mistake
     case 'apiKey': return at([...apiKeyMistakes(strategy), ...list(strategy.keys).flatMap((key, index) => scopeMistakes(record(key), `keys[${index}].mounts`, place.prefixes))])
     case 'forward': return [...forwardMistakes(strategy, place.path), ...await tlsMistakes({ ca: strategy.ca }, place.path, place.base)]
     case 'mtls': return at(certificateMistakes(strategy))
-    default: return at(addressMistakes(strategy))
+    case 'ip': return at(addressMistakes(strategy))
+    default: return [] // told by the schema
   }
 }
 
@@ -63,28 +91,33 @@ function scopeMistakes ({ mounts }: Loose, path: string, prefixes: readonly stri
   })
 }
 
-function ruleMistakes ({ access, prefix }: Loose, path: string, drivers: ReadonlyMap<string, unknown>, shown: (value: unknown) => string): Mistake[] {
+function ruleMistakes ({ access, prefix, sharedCache }: Loose, path: string, drivers: Drivers, shown: (value: unknown) => string): Mistake[] {
   const { read, write, methods, except } = record(access)
-  const rules: Array<[name: string, rule: unknown, reads: boolean]> = [['read', read, true], ['write', write, false], ...Object.entries(record(methods)).map(([method, rule]): [string, unknown, boolean] => [`methods.${method}`, rule, ['GET', 'HEAD', 'OPTIONS'].includes(method)])]
+  const rules: Array<[name: string, rule: unknown, reads: boolean]> = [['read', read, true], ['write', write, false], ...Object.entries(record(methods)).map(([method, rule]): [string, unknown, boolean] => [`methods.${method}`, rule, isReading(method)])]
   const below = typeof prefix === 'string' && prefix !== '/' ? `${withoutTrailingSlash(prefix)}/` : '/'
   return [
     ...rules.filter(([, rule]) => rule !== undefined).flatMap(([name, rule, reads]) => ruleMistake(rule, { path: `${path}.access.${name}`, reads, drivers, shown })),
+    ...(record(access).passCredentials === true && sharedCache !== undefined ? [{ path: `${path}.access.passCredentials`, message: 'Expected false, because sharedCache keeps one answer for all, and the origin would answer one client' }] : []),
     ...list(except).flatMap((route, index) => typeof route === 'string' && !route.startsWith(below) ? [{ path: `${path}.access.except[${index}]`, message: `Expected a path below ${below} but received ${shown(route)}` }] : [])
   ]
 }
 
-function ruleMistake (rule: unknown, { path, reads, drivers, shown }: { path: string, reads: boolean, drivers: ReadonlyMap<string, unknown>, shown: (value: unknown) => string }): Mistake[] {
+function ruleMistake (rule: unknown, { path, reads, drivers, shown }: { path: string, reads: boolean, drivers: Drivers, shown: (value: unknown) => string }): Mistake[] {
   if (rule === 'public' && !reads) return [{ path, message: 'Expected nobody or names of strategies, because whatever is no reading may not be for everybody' }]
   try {
-    const names = [...drivers.keys()]
-    return namesIn(rule).filter(name => !drivers.has(name)).map(name => ({ path, message: `Expected the name of a strategy but received ${shown(name)}${didYouMean(name, names)}` }))
+    const known = [...drivers.keys()]
+    const names = namesIn(rule)
+    return [
+      ...names.filter(name => !drivers.has(name)).map(name => ({ path, message: `Expected the name of a strategy but received ${shown(name)}${didYouMean(name, known)}` })),
+      ...(reads ? [] : names.filter(name => drivers.get(name) === 'report-only').map(name => ({ path, message: `Expected strategies that refuse, because whatever is no reading may not be for everybody, but ${name} is in mode report-only` })))
+    ]
   } catch (error) {
     return [{ path, message: `${(error as Error).message} but received ${shown(rule)}` }]
   }
 }
 
-function signerMistakes ({ mode, signedBy }: Loose, path: string, drivers: ReadonlyMap<string, unknown>, shown: (value: unknown) => string): Mistake[] {
-  const signers = [...drivers].filter(([, driver]) => driver === 'signed').map(([name]) => name)
+function signerMistakes ({ mode, signedBy }: Loose, path: string, drivers: Drivers, shown: (value: unknown) => string): Mistake[] {
+  const signers = [...drivers].filter(([, driver]) => driver === 'signed' || driver === 'report-only').map(([name]) => name)
   if (typeof signedBy === 'string' && !signers.includes(signedBy)) return [{ path: `${path}.signedBy`, message: `Expected the name of a strategy with driver signed but received ${shown(signedBy)}${didYouMean(signedBy, signers)}` }]
   return mode === 'signed' && signedBy === undefined && signers.length > 1 ? [{ path: `${path}.signedBy`, message: `Expected one of ${signers.join(', ')}, because there are several` }] : []
 }

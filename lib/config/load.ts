@@ -16,6 +16,8 @@ export interface LoadOptions {
   file?: string | null | undefined
   /** What stands in for a configuration where there is no file. Its texts are what they are. */
   fallback: unknown
+  /** Names of strategies that the app gives itself. */
+  ownStrategies?: readonly string[] | undefined
 }
 
 /** A configuration that holds, and where it was written. */
@@ -29,11 +31,11 @@ export interface LoadedConfig extends Resolved {
  *
  * @throws {ConfigError} with every mistake
  */
-export async function loadConfig ({ cwd, environment, file: asked, fallback }: LoadOptions): Promise<LoadedConfig> {
+export async function loadConfig ({ cwd, environment, file: asked, fallback, ownStrategies }: LoadOptions): Promise<LoadedConfig> {
   const file = asked === undefined ? await findConfig(cwd) : asked === null ? undefined : resolve(cwd, asked)
   const resolved = file === undefined
-    ? await resolveConfig(fallback, { base: cwd, environment })
-    : await resolveConfig(await readConfig(file), { base: dirname(file), origin: file, environment, interpolates: true })
+    ? await resolveConfig(fallback, { base: cwd, environment, ownStrategies })
+    : await resolveConfig(await readConfig(file), { base: dirname(file), origin: file, environment, interpolates: true, ownStrategies })
   return { ...resolved, file }
 }
 

@@ -18,6 +18,8 @@ export interface Surroundings {
   environment: Environment
   /** Keys of the options that are not for us, such as the server's own that fastify-cli hands on. */
   ignore: readonly string[]
+  /** Names of strategies that the app gives itself. */
+  ownStrategies?: readonly string[]
 }
 
 /** Keys that Fastify's `register` takes for itself. */
@@ -38,13 +40,13 @@ export function directoryConfig (directory: string | undefined): ConfigInput {
  * @throws {ConfigError} with every mistake
  */
 export async function configOf (options: MediaOptions, surroundings: Surroundings): Promise<Readonly<Config>> {
-  const { cwd, environment, ignore } = surroundings
+  const { cwd, environment, ignore, ownStrategies = [] } = surroundings
   const own = Object.entries(options).filter(([key, value]) => value !== undefined && !REGISTER_KEYS.has(key) && !ignore.includes(key))
   const { config: file, ...inline } = Object.fromEntries(own) as Record<string, unknown>
   if (file !== undefined && typeof file !== 'string') throw new ConfigError([{ path: 'config', message: `Expected the name of a file but received ${show(file)}` }])
   if (Object.keys(inline).length === 0) {
-    return (await loadConfig({ cwd, environment, file, fallback: directoryConfig(environment.MEDIA_ROOT) })).config
+    return (await loadConfig({ cwd, environment, file, fallback: directoryConfig(environment.MEDIA_ROOT), ownStrategies })).config
   }
   if (file !== undefined) throw new ConfigError([{ path: 'config', message: `Expected no other option beside it but received ${Object.keys(inline).join(', ')}` }])
-  return (await resolveConfig(inline, { base: cwd })).config
+  return (await resolveConfig(inline, { base: cwd, ownStrategies })).config
 }

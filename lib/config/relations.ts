@@ -8,7 +8,7 @@ import { admit } from '../transform/limits.ts'
 import { readPreset } from '../transform/presets.ts'
 import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
 import { attempt, list, record, type Loose } from './loose.ts'
-import { accessMistakes } from './access-relations.ts'
+import { accessMistakes, type CheckOptions } from './access-relations.ts'
 import { upstreamMistakes } from './upstream-relations.ts'
 
 /** Prefixes at which the root app has routes of its own. */
@@ -20,10 +20,9 @@ const takenPrefixes = new Set(['/health/live', '/health/ready', '/_media/listing
  * together with those of the schema.
  *
  * @param input a configuration with its defaults, which may be wrong anywhere
- * @param base the directory that relative paths start from
- * @param shown how a value may be shown
  */
-export async function relationMistakes (input: unknown, base: string, shown: (value: unknown) => string): Promise<Mistake[]> {
+export async function relationMistakes (input: unknown, options: CheckOptions): Promise<Mistake[]> {
+  const { base, shown } = options
   const config = record(input)
   const sources = Object.entries(record(config.sources)).map(([name, source]) => [name, record(source)] as const)
   const names = sources.map(([name]) => name)
@@ -36,7 +35,7 @@ export async function relationMistakes (input: unknown, base: string, shown: (va
     ...sources.flatMap(([name, source]) => treeMistakes(name, source, new Map(sources), needSource)),
     ...(await Promise.all(sources.map(async ([name, source]) => await rootMistakes(name, source, base, shown)))).flat(),
     ...await upstreamMistakes(config, base, shown),
-    ...await accessMistakes(config, base, shown),
+    ...await accessMistakes(config, options),
     ...mounts.flatMap((mount, place) => needSource(mount.source, `mounts[${place}].source`)),
     ...mounts.flatMap((_mount, place) => prefixMistakes(mounts, place)),
     ...mounts.flatMap((mount, place) => policyMistakes(mount, `mounts[${place}]`)),

@@ -24,6 +24,8 @@ export interface ResolveOptions {
   readonly environment?: Environment | undefined
   /** Whether `${NAME}` stands for a variable. Default false: texts are what they are. */
   readonly interpolates?: boolean
+  /** Names of strategies that the app gives itself: mounts may name them too. */
+  readonly ownStrategies?: readonly string[] | undefined
 }
 
 /** A configuration that holds. */
@@ -41,7 +43,7 @@ export interface Resolved {
  * @throws {ConfigError} with every mistake there is
  */
 export async function resolveConfig (input: unknown, options: ResolveOptions): Promise<Resolved> {
-  const { base, origin, environment = {}, interpolates = false } = options
+  const { base, origin, environment = {}, interpolates = false, ownStrategies = [] } = options
   const written = plainCopy(input)
   const filled = interpolates ? interpolate(written.value, environment) : { value: written.value, sources: new Map<string, string>(), secrets: new Set<string>(), mistakes: [] }
   const applied = withEnvironment(filled.value, environment)
@@ -52,7 +54,7 @@ export async function resolveConfig (input: unknown, options: ResolveOptions): P
   const config = applied.value
   const mistakes = [...written.mistakes, ...filled.mistakes]
   mistakes.push(...elsewhere(mistakes, schemaMistakes(config, filled.sources, shown)))
-  mistakes.push(...elsewhere(mistakes, await relationMistakes(config, base, shown)))
+  mistakes.push(...elsewhere(mistakes, await relationMistakes(config, { base, shown, ownStrategies })))
   if (mistakes.length > 0) throw new ConfigError(mistakes.map(mistake => told(mistake, sources, secrets)), origin)
   return { config: deepFreeze(normalise(config as Config, base)), secrets }
 }

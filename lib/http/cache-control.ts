@@ -67,8 +67,8 @@ export function privateCacheControl (value: string): string {
   return kept.some(directive => directive.toLowerCase() === 'no-store') ? kept.join(', ') : ['private', ...kept].join(', ')
 }
 
-/** Directives to shared caches. `private` with fields is about these fields alone. */
-const shared: ReadonlySet<string> = new Set(['public', 'private', 's-maxage', 'proxy-revalidate'])
+/** Directives to shared caches. `private` with fields is about these fields alone; `must-understand` takes `no-store` away (RFC 9111 §5.2.2.3). */
+const shared: ReadonlySet<string> = new Set(['public', 'private', 's-maxage', 'proxy-revalidate', 'must-understand'])
 
 /** A mount's cache rules: one for everything, others by media type. */
 export interface CacheRules {

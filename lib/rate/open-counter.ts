@@ -36,7 +36,7 @@ const ways: Record<RateLimitsConfig['whenRedisFails'], (maxClients: number) => W
   }),
   closed: () => ({
     consequence: 'what is limited is answered 503 until it is back',
-    add: (_key, _use, tell) => tell(new MediaError('unavailable', { headers: { 'retry-after': '1' } }))
+    add: (_key, _use, tell) => tell(new MediaError('unavailable', { context: { reason: 'Redis does not answer' }, headers: { 'retry-after': '1' } }))
   }),
   local: maxClients => {
     const memory = new MemoryCounter(maxClients)

@@ -65,6 +65,11 @@ export function hasSignature (target: string): boolean {
   return placeOfSignature(target) !== -1
 }
 
+/** A target, or a part of one, in which no signature stands: whoever reads one can use it, also where it came into the path of a broken link. */
+export function maskSignatures (text: string): string {
+  return /sig/i.test(text) ? text.replaceAll(/((?:[?&/;]|%3f|%26)sig(?:=|%3d))[^&#/;]+/gi, '$1redacted') : text
+}
+
 /** A target without its last parameter `sig`, and otherwise as it is. */
 export function withoutSignature (target: string): string {
   const place = placeOfSignature(target)

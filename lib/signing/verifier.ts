@@ -1,6 +1,8 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { networkOf } from './client-network.ts'
 import { bindsAddress, hasOtherSignature, messageOf, readFields, readSignature, type SentSignature, type SignedFields } from './signed-target.ts'
+import { isReading } from '../access/requirement.ts'
+import { secretMistake } from '../access/secrets.ts'
 
 /** A key whose URLs are taken, or were. */
 export interface SigningSecret {
@@ -28,12 +30,15 @@ export interface SignedRequest {
 }
 
 /** Why a signature is refused: for the log, not for the client. */
-export type SignatureRefusal =
-  'malformed signature' | 'revoked or unknown key' | 'signature does not match' | 'for another method' |
-  'without an expiry' | 'expired' | 'expires too far ahead' | 'not valid yet'
+export const signatureRefusals = [
+  'malformed signature', 'revoked or unknown key', 'signature does not match', 'for another method',
+  'without an expiry', 'expired', 'expires too far ahead', 'not valid yet'
+] as const
 
-/** The name of the key that signed, or why it does not hold. */
-export type Verification = { readonly id: string } | { readonly refusal: SignatureRefusal }
+export type SignatureRefusal = typeof signatureRefusals[number]
+
+/** The name of the key that signed, and whether for a time or one client; or why it does not hold. */
+export type Verification = { readonly id: string, readonly isPassing: boolean } | { readonly refusal: SignatureRefusal }
 
 /** Made once: a refusal costs no more than a signature that holds. */
 const refused = (refusal: SignatureRefusal): Verification => Object.freeze({ refusal })
@@ -44,12 +49,17 @@ const unequal = refused('signature does not match')
 /** Verifies signed URLs: the signature first, byte for byte as it was sent; what it says is read after. */
 export class SignatureVerifier {
   /** A revoked key is as one that never was. */
-  readonly #keys: ReadonlyMap<string, { readonly key: KeyObject, readonly verified: Verification }>
+  readonly #keys: ReadonlyMap<string, { readonly key: KeyObject, readonly lasting: Verification, readonly passing: Verification }>
   readonly #rules: SigningRules
 
+  /** @throws {TypeError} where a secret is too short, too simple or an example */
   constructor (secrets: readonly SigningSecret[], rules: SigningRules) {
+    for (const { id, secret } of secrets) {
+      const mistake = secretMistake(secret)
+      if (mistake !== undefined) throw new TypeError(`Expected a secret that cannot be guessed for the key ${id}, but it ${mistake}`)
+    }
     const held = secrets.filter(({ revoked }) => !revoked)
-    this.#keys = new Map(held.map(({ id, secret }) => [id, { key: createSecretKey(secret, 'utf8'), verified: Object.freeze({ id }) }]))
+    this.#keys = new Map(held.map(({ id, secret }) => [id, { key: createSecretKey(secret, 'utf8'), lasting: Object.freeze({ id, isPassing: false }), passing: Object.freeze({ id, isPassing: true }) }]))
     this.#rules = rules
   }
 
@@ -66,7 +76,8 @@ export class SignatureVerifier {
     const fields = readFields(sent.fields)
     if (fields === undefined || hasOtherSignature(request.target, place)) return malformed
     const refusal = refusalOf(fields, this.#rules, { method: request.method, seconds: now / 1000 })
-    return refusal === undefined ? held.verified : refused(refusal)
+    if (refusal !== undefined) return refused(refusal)
+    return fields.expires === undefined && fields.notBefore === undefined && !fields.isBound ? held.lasting : held.passing
   }
 }
 
@@ -89,6 +100,6 @@ function refusalOf ({ expires, notBefore, method }: SignedFields, rules: Signing
 }
 
 function isFor (method: string, signed: string | undefined): boolean {
-  if (signed === undefined) return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+  if (signed === undefined) return isReading(method)
   return method === signed || (signed === 'GET' && method === 'HEAD')
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { keyHash } from '../../lib/access/api-keys.ts'
-import { logLines, root, run, serving } from '../cli/process.ts'
+import { cli, logLines, root, run, serving } from '../cli/process.ts'
 import { ask, scratch } from '../helpers/app.ts'
 import { policyServer, says } from '../helpers/policy-server.ts'
 import { inSeconds, token } from '../helpers/tokens.ts'
@@ -51,6 +51,15 @@ t.test('so does the token that its comment makes', async t => {
   t.equal((await ask(served, '/staff/welcome.txt', bearer(stdout.trim()))).status, 200)
 })
 
+t.test('and so do the steps of its comment make a key, and the hash of it', async t => {
+  const steps = [...(await readFile(example, 'utf8')).matchAll(/^#   (export (?:KEY|MACHINE_KEY_HASH)=.*)$/gm)].map(([, step = '']) => step.replaceAll('npx fastify-media', '"$NODE" "$CLI"'))
+  t.equal(steps.length, 2)
+  const { stdout } = await promisify(execFile)('sh', ['-c', [...steps, 'echo "$KEY $MACHINE_KEY_HASH"'].join('\n')], { env: { PATH: process.env.PATH, NODE: process.execPath, CLI: cli } })
+  const [made = '', hash] = stdout.trim().split(' ')
+  t.match(made, /^fm_[\w-]{43}$/)
+  t.equal(hash, keyHash(made))
+})
+
 t.test('a preflight of the one origin needs no token', async t => {
   const preflight = (origin: string): Parameters<typeof ask>[2] => ({ method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' } })
   t.match(await ask(served, '/staff/welcome.txt', preflight('https://app.example.com')), { status: 204, headers: { 'access-control-allow-origin': 'https://app.example.com', 'access-control-allow-headers': 'authorization' } })
@@ -74,7 +83,7 @@ t.test('originals of /gallery are for everybody, variants for who has a signatur
 })
 
 t.test('the policy service decides of /policy, and without its word nobody gets in', async t => {
-  t.match(await ask(served, '/policy/welcome.txt'), { status: 403, headers: { 'www-authenticate': undefined } })
+  t.match(await ask(served, '/policy/welcome.txt'), { status: 401, headers: { 'www-authenticate': 'Bearer realm="fastify-media"' } })
   t.equal((await ask(served, '/policy/welcome.txt', bearer('let-ann-in'))).status, 200)
   t.equal((await ask(served, '/policy/dusk.png', bearer('let-ann-in'))).status, 403)
   t.match(policy.inputs.find(({ headers }) => headers.authorization !== undefined), { method: 'GET', path: ['policy', 'welcome.txt'], mount: '/policy' })

@@ -161,12 +161,14 @@ t.test('each sentence that the page on security quotes is told at the start', as
     [links(secret.slice(0, 12)), {}],
     [links('change-me-change-me-change-me-change-me'), {}],
     [{ staff: { ...staff, algorithms: ['HS256', 'RS256'] } }, {}],
+    [{ links: { driver: 'signed', mode: 'report-only', keys: [{ id: 'a', secret }] } }, { access: { write: 'links' } }],
+    [links(secret), { source: undefined, delivery: 'proxy', upstream: 'far', sharedCache: {}, access: { read: 'links', passCredentials: true } }],
     [{ staff }, { access: { read: 'stuff' } }],
     [{ staff }, { rateLimit: { principals: {} } }]
   ]
   const told: string[] = []
   for (const [strategies, mount] of configured) {
-    const { mistakes = [] } = await resolveConfig({ sources: { files: { driver: 'file', root: '.' } }, strategies, mounts: [{ source: 'files', ...mount }] }, { base }).catch((error: unknown) => error) as Partial<ConfigError>
+    const { mistakes = [] } = await resolveConfig({ sources: { files: { driver: 'file', root: '.' } }, upstreams: { far: { origins: [{ url: 'http://127.0.0.1:1' }] } }, strategies, mounts: [{ source: 'files', ...mount }] }, { base }).catch((error: unknown) => error) as Partial<ConfigError>
     t.equal(mistakes.length, 1)
     told.push(...mistakes.map(({ path, message }) => `${path}: ${message}`))
   }

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { hostProgram, misuse, program } from '../cli/consumer.ts'
+import { hostProgram, misuse, program, rootAlone } from '../cli/consumer.ts'
 import { root, start } from '../cli/process.ts'
 import { ask, scratch } from '../helpers/app.ts'
 import { freePort } from '../helpers/process.ts'
@@ -31,6 +31,7 @@ async function project (t: Test): Promise<string> {
     'program.ts': program,
     'misuse.ts': misuse,
     'host.ts': hostProgram,
+    'alone/alone.ts': rootAlone,
     'files/a.txt': 'meow'
   })
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory], { cwd: root })
@@ -46,7 +47,7 @@ async function project (t: Test): Promise<string> {
   return directory
 }
 
-async function compile (directory: string, module: 'nodenext' | 'bundler'): Promise<string> {
+async function compile (directory: string, module: 'nodenext' | 'bundler', include = '*.ts'): Promise<string> {
   const compilerOptions = {
     strict: true,
     exactOptionalPropertyTypes: true,
@@ -57,9 +58,10 @@ async function compile (directory: string, module: 'nodenext' | 'bundler'): Prom
     types: ['node'],
     module: module === 'bundler' ? 'esnext' : module,
     moduleResolution: module,
+    rootDir: '.',
     outDir: 'out'
   }
-  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
+  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: [include] }))
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
   return await run('env', ['-u', 'NODE_OPTIONS', process.execPath, tsc, '-p', directory], { cwd: directory }).then(() => '', (error: { stdout: string }) => error.stdout)
 }
@@ -95,6 +97,11 @@ t.test('no declaration imports a file that ends in .ts', async t => {
 t.test('a program that uses every export passes a strict check, as nodenext and as bundler', async t => {
   t.equal(await compile(directory, 'bundler'), '')
   t.equal(await compile(directory, 'nodenext'), '')
+})
+
+t.test('the root app alone brings the types of what it adds to requests', async t => {
+  t.equal(await compile(directory, 'bundler', 'alone/*.ts'), '')
+  t.equal(await compile(directory, 'nodenext', 'alone/*.ts'), '')
 })
 
 t.test('and runs', async t => {

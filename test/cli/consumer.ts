@@ -148,6 +148,40 @@ console.log(JSON.stringify({
 await app.close()
 `
 
+/** A program that imports the root app alone, which is to bring the types of all that it adds to requests. */
+export const rootAlone = `import fastify, { type FastifyInstance } from 'fastify'
+import media, { type MediaOptions } from 'fastify-media'
+
+const options: MediaOptions = {
+  sources: { files: { driver: 'file', root: 'files' } },
+  mounts: [{ prefix: '/guests', source: 'files', access: { read: 'guest' }, plugins: [{ use: 'audit' }] }],
+  ownStrategies: {
+    guest: {
+      name: 'guest',
+      fields: ['X-Guest'],
+      judge: ({ headers }) => typeof headers['x-guest'] === 'string' ? { kind: 'granted', principal: { strategy: 'guest', name: headers['x-guest'] } } : { kind: 'absent' }
+    }
+  },
+  extensions: {
+    audit: async (scope: FastifyInstance) => {
+      scope.addHook('onRequest', async function tellName (request) {
+        const name: string | undefined = request.principal?.name
+        const isSigned: boolean = request.isSigned
+        scope.log.info({ name, isSigned })
+      })
+    }
+  }
+}
+const app = fastify()
+app.register(media, options)
+// @ts-expect-error: a verdict that is none
+app.register(media, { ...options, ownStrategies: { guest: { name: 'guest', fields: [], judge: () => ({ kind: 'perhaps' }) } } })
+app.get('/', request => {
+  // @ts-expect-error: nobody may be there
+  return request.principal.name
+})
+`
+
 /** What the types must refuse: each line is an error, or the check fails. */
 export const misuse = `import fastify from 'fastify'
 import media from 'fastify-media'

@@ -12,7 +12,8 @@ t.setTimeout(120_000)
 
 const secret = 'the walrus keeps 12 secrets of the sea'
 const older = 'an older walrus keeps 11 secrets of it'
-const links = { driver: 'signed', keys: [{ id: 'gone', secret: older, revoked: true }, { id: '2026-11', secret }, { id: '2026-10', secret: older }] }
+const lost = 'a walrus that lost its 10 secrets to all'
+const links = { driver: 'signed', keys: [{ id: 'gone', secret: lost, revoked: true }, { id: '2026-11', secret }, { id: '2026-10', secret: older }] }
 const mounts = [
   { prefix: '/', source: 'files' },
   { prefix: '/private', source: 'files', access: { read: 'links' } },

@@ -151,7 +151,7 @@ async function bothStages (t: Test, limits: { addresses: RateLimitOptions['limit
     app.decorateRequest('principal', null)
     app.addHook('onRequest', async function standIn (request: FastifyRequest) {
       const { 'x-strategy': strategy, 'x-name': name } = request.headers
-      if (strategy !== undefined) Object.assign(request, { principal: { strategy, name } })
+      if (strategy !== undefined) Object.assign(request, { principal: { strategy, name, ...String(name).startsWith('shared:') ? { isShared: true } : {} } })
     })
     await app.register(rateLimit, options(limits.principals, { stage: 'principals', counter }))
     app.get('/', async () => 'ok')
@@ -168,6 +168,36 @@ t.test('principals are counted behind authentication, wherever they come from, a
   t.match(await ask(served, '/', as('ada', '203.0.113.3')), { status: 429, headers: { ratelimit: /^"addresses";r=999;t=\d+, "principals";r=0;t=\d+$/ } })
   t.equal((await ask(served, '/', as('eve', '203.0.113.3'))).status, 200)
   for (let n = 0; n < 5; n++) t.match(await ask(served, '/'), { status: 200, headers: { 'ratelimit-policy': '"addresses";q=1000;w=600' } })
+})
+
+t.test('who has no name of their own is told apart by address, so that nobody locks the others out', async t => {
+  const served = await bothStages(t, { addresses: { max: 1000, windowMs: LONG_MS }, principals: { max: 1, windowMs: LONG_MS } })
+  const as = (strategy: string, name: string, address: string): { headers: Record<string, string> } => ({ headers: { 'x-strategy': strategy, 'x-name': name, 'x-forwarded-for': address } })
+  for (const address of ['203.0.113.1', '203.0.113.2', '2001:db8::1', '2001:db8:0:1::1']) {
+    t.equal((await ask(served, '/', as('office', '', address))).status, 200, address)
+    t.equal((await ask(served, '/', as('links', 'shared:2026-11', address))).status, 200, 'holders of links of one key')
+  }
+  for (const address of ['203.0.113.1', '2001:db8::2']) t.equal((await ask(served, '/', as('office', '', address))).status, 429, address)
+})
+
+t.test('all places of a mount share what one client may have under way', async t => {
+  const held: Array<() => void> = []
+  t.teardown(() => { for (const go of held) go() })
+  const root = await scratch(t, await picturesToServe())
+  const served = await serve(t, app => {
+    app.register(media, {
+      sources: { files: { driver: 'file', root } },
+      mounts: [{ prefix: '/c', source: 'files', plugins: [{ use: 'hold' }], rateLimit: { addresses: { concurrent: 1 } } }],
+      images: { cache: { diskBytes: 0 } },
+      extensions: { hold: async (scope: FastifyInstance) => { scope.addHook('onRequest', async function hold (request) { if (request.url.includes('hold')) await new Promise<void>(resolve => held.push(resolve)) }) } }
+    })
+  })
+  const first = ask(served, '/c/notes.txt?hold')
+  t.ok(await eventually(() => held.length === 1))
+  t.equal((await ask(served, '/_ipx/_/c/notes.txt')).status, 429)
+  held[0]?.()
+  t.equal((await first).status, 200)
+  t.not((await ask(served, '/_ipx/_/c/notes.txt')).status, 429)
 })
 
 t.test('who is over the limit of addresses is not asked who they are', async t => {

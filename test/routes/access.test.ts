@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import type { MediaOptions } from '../../app.ts'
-import { ask, scratch, serveMedia, type Served, type Test } from '../helpers/app.ts'
+import { checkedStrategies } from '../../lib/access/index.ts'
+import auth from '../../plugins/auth.ts'
+import client from '../../plugins/client.ts'
+import errors from '../../plugins/errors.ts'
+import strategies from '../../plugins/strategies.ts'
+import { ask, scratch, serve, serveMedia, type Served, type Test } from '../helpers/app.ts'
 import { origin } from '../helpers/origin.ts'
 
 const key = 'fm_a-key-for-tests-only-0123456789'
@@ -96,15 +101,53 @@ t.test('a gateway has rules for reading, for the rest, for single methods and fo
   t.equal(far.requests.length, 2)
 })
 
+t.test('rules for single methods hold on mounts that are only read, too', async t => {
+  const served = await protecting(t, { access: { methods: { GET: 'machines', HEAD: 'machines', PUT: 'machines' } } })
+  for (const method of ['GET', 'HEAD']) t.equal((await ask(served, '/private/a.txt', { method })).status, 401, method)
+  t.match(await ask(served, '/private/a.txt', bearer()), { status: 200, headers: { 'cache-control': /^private/ } })
+  t.match(await ask(served, '/private/a.txt', { method: 'PUT' }), { status: 405 }, 'it does nothing')
+  const stricter = await protecting(t, { access: { read: 'machines', methods: { GET: 'nobody' } } })
+  t.equal((await ask(stricter, '/private/a.txt', bearer())).status, 403)
+  t.equal((await ask(stricter, '/private/a.txt', { method: 'HEAD', ...bearer() })).status, 200)
+})
+
+t.test('the wish for a WebSocket is judged beside the method, and makes nothing of it lighter', async t => {
+  const third = 'fm_a-third-key-for-tests-0123456789'
+  const far = await origin(t, (_request, response) => { response.end('done') })
+  const sockets = { driver: 'apiKey', keys: [{ name: 'sockets', hash: hashOf(third), methods: ['GET', 'WEBSOCKET'] }] }
+  const served = await protecting(t, { delivery: 'gateway', upstream: 'api', source: undefined, listing: false, access: { read: ['machines'], write: ['machines'], methods: { WEBSOCKET: ['sockets'], DELETE: 'nobody' } } }, { upstreams: { api: { origins: [{ url: far.url }] } }, strategies: { machines, sockets } })
+  for (const method of ['GET', 'POST', 'DELETE']) {
+    for (const headers of [{ upgrade: 'websocket' }, { upgrade: 'websocket', connection: 'upgrade' }, { upgrade: 'h2c, WebSocket' }]) t.match(String((await ask(served, '/private/x', { method, headers: { ...headers, ...bearer(third).headers } })).status), /^40[13]$/, `${method} ${JSON.stringify(headers)}`)
+  }
+  t.match(await ask(served, '/private/x', { headers: { upgrade: 'h2c', connection: 'upgrade, http2-settings', ...bearer().headers } }), { status: 200 }, 'another protocol is not spoken')
+  t.equal(far.requests.length, 1)
+})
+
+t.test('in an app of its own, the plugin keeps unknown paths too', async t => {
+  const served = await serve(t, async app => {
+    await app.register(errors)
+    await app.register(client)
+    await app.register(strategies, { strategies: await checkedStrategies({ machines } as never, { base: '/' }) })
+    await app.register(async scope => {
+      await scope.register(auth, { access: { read: ['machines'] } })
+      scope.get('/here', async () => 'here')
+    }, { prefix: '/own' })
+  })
+  for (const path of ['/own/here', '/own/missing']) t.equal((await ask(served, path)).status, 401, path)
+  t.equal((await ask(served, '/own/here', bearer())).status, 200)
+  t.match(await ask(served, '/own/missing', bearer()), { status: 404, text: /not-found/ })
+  t.equal((await ask(served, '/elsewhere')).status, 404)
+})
+
 t.test('an upstream does not get the credentials that were checked, unless it is to', async t => {
   const far = await origin(t, (_request, response) => {
-    response.writeHead(200, { 'cache-control': 'public, max-age=60, s-maxage=600', 'cdn-cache-control': 'max-age=600', 'surrogate-control': 'max-age=600' }).end('done')
+    response.writeHead(200, { 'cache-control': 'public, max-age=60, s-maxage=600', 'cdn-cache-control': 'max-age=600', 'surrogate-control': 'max-age=600', 'vercel-cdn-cache-control': 'public, max-age=600', 'x-litespeed-cache-control': 'public' }).end('done')
   })
   const rest = { upstreams: { api: { origins: [{ url: far.url }] } } }
   for (const delivery of ['proxy', 'gateway']) {
     const mount = { delivery, upstream: 'api', source: undefined, listing: false, cache: {} }
     const answer = await ask(await protecting(t, mount, rest), '/private/x', { headers: { 'x-api-key': key, 'authorization': 'Basic YTpi', 'cookie': 'a=b' } })
-    t.match(answer, { status: 200, headers: { 'cache-control': 'private, max-age=60', 'cdn-cache-control': undefined, 'surrogate-control': undefined } }, delivery)
+    t.match(answer, { status: 200, headers: { 'cache-control': 'private, max-age=60', 'cdn-cache-control': undefined, 'surrogate-control': undefined, 'vercel-cdn-cache-control': undefined, 'x-litespeed-cache-control': undefined } }, delivery)
     t.match(far.requests.at(-1)?.headers, { 'x-api-key': undefined, 'authorization': undefined, 'cookie': 'a=b' })
     await ask(await protecting(t, { ...mount, access: { read: ['machines'], passCredentials: true } }, rest), '/private/x', bearer())
     t.match(far.requests.at(-1)?.headers, { authorization: `Bearer ${key}` })

@@ -1,8 +1,8 @@
 /**
  * Every door has its lock, but are they the right ones, and is there a way around: a public mount over a protected
  * one, one that is a gateway inside one that serves files, a mount whose variants need a signature below one that
- * needs a key, a preflight, a method that only some may use, a field by which an origin takes it for another? Nobody
- * thinks of all of them. So mounts and their rules are put together by chance, and requests too: either such a
+ * needs a key, a preflight, a method that only some may use, a field by which an origin takes it for another or makes
+ * a WebSocket of it, a signature that is only counted yet? Nobody thinks of all of them. So mounts and their rules are put together by chance, and requests too: either such a
  * configuration does not start, or whoever may not gets nothing, by a model of who may that knows nothing of the code.
  */
 import { randomBytes } from 'node:crypto'
@@ -27,18 +27,23 @@ const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as
 const chance = (probability: number): boolean => random() < probability
 
 const places = ['/', '/a', '/a/b', '/a/b/c', '/ab', '/a.b', '/A', '/c', '/c/d', '/a/B']
+const reading = new Set(['GET', 'HEAD', 'OPTIONS'])
 const full = 'fm_a-key-for-all-methods-0123456789'
 const reader = 'fm_a-key-for-reading-01234567890123'
 const signing = { id: 'k', secret: randomBytes(32).toString('base64url') }
+const trying = { id: 't', secret: randomBytes(32).toString('base64url') }
 const everything = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']
 const strategies = {
-  machines: { driver: 'apiKey', bearer: false, keys: [{ name: 'full', hash: keyHash(full), methods: everything }, { name: 'reader', hash: keyHash(reader) }] },
+  machines: { driver: 'apiKey', bearer: false, keys: [{ name: 'full', hash: keyHash(full), methods: [...everything, 'WEBSOCKET'] }, { name: 'reader', hash: keyHash(reader) }] },
   staff: { driver: 'jwt', algorithms: ['HS256'], key: sharedSecret },
   here: { driver: 'ip', allow: ['127.0.0.0/8'] },
   elsewhere: { driver: 'ip', allow: ['192.0.2.0/24'] },
-  links: { driver: 'signed', keys: [signing] }
+  links: { driver: 'signed', keys: [signing] },
+  trial: { driver: 'signed', mode: 'report-only', keys: [trying] }
 }
-const names = Object.keys(strategies)
+const readers = Object.keys(strategies)
+/** Where something changes, a strategy that does not count yet may not be named. */
+const writers = readers.filter(name => name !== 'trial')
 
 type Requirement = string | string[] | { any: Array<string | { all: string[] }> } | { all: Array<string | { any: string[] }> }
 interface Mount {
@@ -46,27 +51,35 @@ interface Mount {
   delivery: 'serve' | 'proxy' | 'gateway'
   access?: { read?: Requirement, write?: Requirement, methods?: Record<string, Requirement> }
   cors?: { origins: string[], credentials?: boolean }
-  images?: { mode: string, signedBy?: string }
+  images?: { mode: string, signedBy?: 'links' | 'trial' }
 }
 
-function requirement (): Requirement {
+function requirement (names: readonly string[]): Requirement {
   const several = (): string[] => Array.from({ length: 1 + Math.floor(random() * 2) }, () => pick(names))
   return pick<() => Requirement>([() => 'public', () => 'nobody', () => pick(names), several, () => ({ any: [pick(names), { all: several() }] }), () => ({ all: [pick(names), { any: several() }] }), () => ({ any: several() })])()
 }
 
-/** Of which some may not start: `write: public`, a method that is nobody's, cors of everybody. */
+/** Of which some may not start: {@link isUnsafe}. */
 function mountAt (prefix: string): Mount {
   const delivery = pick(['serve', 'serve', 'proxy', 'gateway'] as const)
   const mayWrite = delivery === 'gateway'
-  const closed = (): Requirement => { for (;;) { const one = requirement(); if (one !== 'public' || chance(0.2)) return one } }
-  const access = chance(0.25) ? undefined : { read: requirement(), ...mayWrite && chance(0.7) ? { write: closed() } : {}, ...mayWrite && chance(0.3) ? { methods: { [pick(['DELETE', 'HEAD', 'OPTIONS', 'PATCH'])]: closed() } } : {} }
+  const closed = (): Requirement => { for (;;) { const one = requirement(chance(0.05) ? readers : writers); if (one !== 'public' || chance(0.4)) return one } }
+  const single = (): [string, Requirement] => chance(0.6) ? [pick([...reading]), requirement(readers)] : [pick(['DELETE', 'POST', 'PUT', 'PATCH', 'WEBSOCKET']), closed()]
+  const methods = Object.fromEntries(Array.from({ length: chance(0.5) ? 1 + Math.floor(random() * 3) : 0 }, single))
+  const access = chance(0.25) ? undefined : { read: requirement(readers), ...chance(mayWrite ? 0.7 : 0.2) ? { write: closed() } : {}, ...Object.keys(methods).length === 0 ? {} : { methods } }
   return {
     prefix,
     delivery,
     ...access === undefined ? {} : { access },
     ...chance(0.4) ? { cors: { origins: [chance(0.1) ? '*' : 'https://app.example'], ...chance(0.2) ? { credentials: true } : {} } } : {},
-    ...delivery === 'serve' ? { images: pick([{ mode: 'off' }, { mode: 'open' }, { mode: 'signed', signedBy: 'links' }]) } : {}
+    ...delivery === 'serve' ? { images: pick<NonNullable<Mount['images']>>([{ mode: 'off' }, { mode: 'open' }, { mode: 'signed', signedBy: 'links' }, { mode: 'signed', signedBy: pick(['links', 'trial']) }]) } : {}
   }
+}
+
+/** Writing for everybody, or for whom a strategy lets in that refuses nobody, or other sites with anybody's cookies. */
+function isUnsafe ({ access: { write, methods = {} } = {}, cors }: Mount): boolean {
+  const writing = [write, ...Object.entries(methods).flatMap(([method, rule]) => reading.has(method) ? [] : [rule])]
+  return writing.some(rule => rule === 'public' || JSON.stringify(rule ?? '').includes('trial')) || (cors?.credentials === true && cors.origins.includes('*'))
 }
 
 function compositionOf (): Mount[] {
@@ -80,9 +93,13 @@ interface Asked {
   path: string
   key?: 'full' | 'reader' | 'wrong'
   token?: 'good' | 'bad'
-  signature?: 'good' | 'bad'
+  /** By which strategy it holds. */
+  signature?: 'links' | 'trial' | 'none'
   preflight?: boolean
   override?: string
+  upgrade?: string
+  /** With it, Node.js hears the wish too. */
+  connection?: string
 }
 
 const spellings = [(path: string) => path.toUpperCase(), (path: string) => path.replace('/', '//'), (path: string) => `/.${path}`, (path: string) => path.replace(/^\/(\w)/, (_, letter: string) => `/%${letter.charCodeAt(0).toString(16)}`), (path: string) => `/x/..${path}`, (path: string) => path.replace(/(.)\//, '$1%2F'), (path: string) => path.replace(/(.)\//, '$1;v=1/'), (path: string) => `/_IPX/w_8${path}`]
@@ -99,28 +116,31 @@ function requestTo (mounts: readonly Mount[]): Asked & { odd: boolean } {
     odd,
     ...chance(0.4) ? { key: pick(['full', 'full', 'reader', 'wrong'] as const) } : {},
     ...chance(0.4) ? { token: pick(['good', 'good', 'bad'] as const) } : {},
-    ...chance(0.3) ? { signature: pick(['good', 'good', 'bad'] as const) } : {},
+    ...chance(0.3) ? { signature: pick(['links', 'links', 'trial', 'none'] as const) } : {},
     ...chance(0.05) ? { preflight: true, method: 'OPTIONS' } : {},
-    ...chance(0.1) ? { override: pick(['DELETE', 'GET', 'PATCH']) } : {}
+    ...chance(0.1) ? { override: pick(['DELETE', 'GET', 'PATCH', 'HEAD']) } : {},
+    ...chance(0.1) ? { upgrade: pick(['websocket', 'WebSocket', 'h2c, websocket', 'websocket/13', 'h2c']), ...chance(0.5) ? { connection: 'upgrade' } : {} } : {}
   }
 }
 
-async function send (served: Served, { method, path, key, token: kind, signature, preflight, override }: Asked): Promise<Answer> {
-  const good = signature === undefined ? path : signedOf(path)
-  const target = signature === 'bad' ? `${good.slice(0, -2)}AA` : good
+async function send (served: Served, { method, path, key, token: kind, signature, preflight, override, upgrade, connection }: Asked): Promise<Answer> {
+  const good = signature === undefined ? path : signedOf(path, signature === 'trial' ? trying : signing)
+  const target = signature === 'none' ? `${good.slice(0, -2)}AA` : good
   const headers: Record<string, string> = {
     ...key === undefined ? {} : { 'x-api-key': { full, reader, wrong: 'fm_guessed' }[key] },
     ...kind === undefined ? {} : { authorization: `Bearer ${token({ alg: 'HS256', key: kind === 'good' ? sharedSecret : 'guessed', claims: { exp: inSeconds(600) } })}` },
     ...preflight === true ? { 'origin': 'https://app.example', 'access-control-request-method': 'GET' } : {},
-    ...override === undefined ? {} : { 'x-http-method-override': override }
+    ...override === undefined ? {} : { 'x-http-method-override': override },
+    ...upgrade === undefined ? {} : { upgrade },
+    ...connection === undefined ? {} : { connection }
   }
   return await ask(served, target, { method, headers })
 }
 
 /** Some spellings are none that anybody signs. */
-function signedOf (path: string): string {
+function signedOf (path: string, key: typeof signing): string {
   try {
-    return signTarget(path, signing, { expiresIn: 600 })
+    return signTarget(path, key, { expiresIn: 600 })
   } catch {
     return `${path}${path.includes('?') ? '&' : '?'}sig=k.e1.${'A'.repeat(43)}`
   }
@@ -128,14 +148,12 @@ function signedOf (path: string): string {
 
 /* The model of who may. */
 
-const reading = new Set(['GET', 'HEAD', 'OPTIONS'])
-
 function holds (name: string, { method, key, token: kind, signature }: Asked): boolean {
   switch (name) {
     case 'machines': return key === 'full' || (key === 'reader' && reading.has(method))
     case 'staff': return kind === 'good'
-    case 'links': return signature === 'good' && reading.has(method)
-    default: return name === 'here'
+    case 'links': return signature === 'links' && reading.has(method)
+    default: return name === 'here' || name === 'trial' // which lets in whoever it would refuse
   }
 }
 
@@ -146,21 +164,33 @@ function meets (rule: Requirement | { any: string[] } | { all: string[] }, asked
   return (Array.isArray(rule) ? rule : rule.any).some((one: Requirement | { all: string[] }) => meets(one, asked))
 }
 
-function allows ({ access, delivery }: Mount, asked: Asked): boolean {
-  if (access === undefined) return true
+function ruleFor ({ access, delivery }: Mount, method: string): Requirement {
+  if (access === undefined) return 'public'
   const { read = 'public', write = 'nobody', methods = {} } = access
-  if (delivery !== 'gateway') return meets(read, asked) // what does not read is 405 to whom may read
-  return meets(methods[asked.method] ?? (reading.has(asked.method) ? read : write), asked)
+  if (delivery !== 'gateway' && !reading.has(method)) return read // what does not read is 405 to whom may read
+  return methods[method] ?? (reading.has(method) ? read : write)
+}
+
+/** A wish that Node.js hears is taken out of what is no handshake. */
+function wishesForSocket ({ method, upgrade = '', connection }: Asked): boolean {
+  const names = upgrade.toLowerCase()
+  return connection === undefined ? names.includes('websocket') : method === 'GET' && names.split(/, */).includes('websocket')
+}
+
+/** Of a gateway, the origin may take a request for others: whoever sends it has to be allowed these too. */
+function allows (mount: Mount, asked: Asked): boolean {
+  const { method: own, override = own } = asked
+  const taken = mount.delivery === 'gateway' ? [override, wishesForSocket(asked) ? 'WEBSOCKET' : own] : []
+  return [own, ...taken].every(method => meets(ruleFor(mount, method), { ...asked, method }))
 }
 
 /** Whether a request may have what is in a mount. */
 function may (mount: Mount, asked: Asked): boolean {
-  if (asked.override !== undefined && !allows(mount, { ...asked, method: asked.override })) return false
   if (!allows(mount, asked)) return false
-  const isSigned = asked.signature === 'good' && reading.has(asked.method)
-  if (mount.images?.mode !== 'signed') return true
+  if (mount.images?.mode !== 'signed' || mount.images.signedBy === 'trial') return true
+  const isSigned = asked.signature === 'links' && reading.has(asked.method)
   if (['GET', 'HEAD'].includes(asked.method) && /[?&]w=|\/_ipx\//i.test(asked.path) && !isSigned) return false
-  const isPublic = (mount.access?.read ?? 'public') === 'public'
+  const isPublic = ruleFor(mount, asked.method) === 'public'
   return !isPublic || asked.signature === undefined || isSigned // to a signature that does not hold nothing is given
 }
 
@@ -255,9 +285,11 @@ t.test('whatever mounts and rules are put together, either they do not start or 
       served = await serveMedia(t, configOf(mounts, world))
     } catch (error) {
       t.ok(error instanceof ConfigError || /in the order of hooks/.test((error as Error).message), `a mistake that is told as one: ${(error as Error).message}`)
+      t.ok(mounts.some(isUnsafe), `nothing else is refused: ${JSON.stringify(mounts)}`)
       counts.refused++
       continue
     }
+    t.notOk(mounts.some(isUnsafe), `what is unsafe does not start: ${JSON.stringify(mounts)}`)
     for (let count = 0; count < REQUESTS; count++) counts[await check(t, served, { mounts, asked: requestTo(mounts), origin: world.origin })]++
     await served.app.close()
   }
@@ -270,24 +302,29 @@ t.test('credentials for one method are none for the one that a field names besid
   const backend = await origin(t, (_request, response) => { response.end('done') })
   const post = 'fm_a-key-for-post-alone-0123456789'
   const keys = { driver: 'apiKey', keys: [{ name: 'post', hash: keyHash(post), methods: ['POST'] }, { name: 'reader', hash: keyHash(reader) }, { name: 'full', hash: keyHash(full), methods: everything }] }
-  for (const delivery of ['gateway', 'proxy']) {
-    const served = await serveMedia(t, {
-      strategies: { keys, links: strategies.links },
-      upstreams: { far: { origins: [{ url: backend.url }] } },
-      mounts: [{ prefix: '/api', delivery, upstream: 'far', access: { read: ['keys', 'links'], ...delivery === 'gateway' ? { write: ['keys', 'links'], methods: { PATCH: 'nobody' } } : {} } }]
-    } as unknown as MediaOptions)
-    const before = backend.requests.length
-    for (const field of ['x-http-method-override', 'X-HTTP-Method', 'x-method-override']) {
-      for (const [method, key] of [['GET', reader], ['HEAD', reader], ['POST', post]] as const) {
-        for (const other of ['DELETE', 'delete', ' PUT', 'DELETE, DELETE']) t.equal((await ask(served, '/api/x', { method, headers: { 'x-api-key': key, [field]: other } })).status, 403, `${delivery} ${method} as ${other}`)
-      }
-      t.equal((await ask(served, signTarget('/api/x', signing, { expiresIn: 600 }), { headers: { [field]: 'DELETE' } })).status, 401, 'nor is a link to a file one to delete it')
-      for (const several of ['GET, DELETE', 'DELETE,GET', 'GET,', ',DELETE']) t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': full, [field]: several } })).status, 400, several)
+  const access = { read: ['keys', 'links'], write: ['keys', 'links'], methods: { PATCH: 'nobody' } }
+  const served = await serveMedia(t, {
+    strategies: { keys, links: strategies.links },
+    upstreams: { far: { origins: [{ url: backend.url }] } },
+    mounts: [{ prefix: '/api', delivery: 'gateway', upstream: 'far', access }, { prefix: '/files', delivery: 'proxy', upstream: 'far', access }]
+  } as unknown as MediaOptions)
+  for (const field of ['x-http-method-override', 'X-HTTP-Method', 'x-method-override']) {
+    for (const [method, key] of [['GET', reader], ['HEAD', reader], ['POST', post]] as const) {
+      for (const other of ['DELETE', 'delete', ' PUT', 'DELETE, DELETE']) t.equal((await ask(served, '/api/x', { method, headers: { 'x-api-key': key, [field]: other } })).status, 403, `${method} as ${other}`)
     }
-    t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': full, 'x-http-method-override': 'GET', 'x-http-method': 'DELETE' } })).status, 400)
-    t.equal(backend.requests.length, before, 'the origin hears of none')
-    t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': full, 'x-http-method-override': 'DELETE' } })).status, 200, 'who may both may')
-    t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': reader, 'x-http-method-override': 'get' } })).status, 200)
-    if (delivery === 'gateway') t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': full, 'x-http-method-override': 'PATCH' } })).status, 403)
+    t.equal((await ask(served, signTarget('/api/x', signing, { expiresIn: 600 }), { headers: { [field]: 'DELETE' } })).status, 401, 'nor is a link to a file one to delete it')
+    for (const several of ['GET, DELETE', 'DELETE,GET', 'GET,', ',DELETE']) t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': full, [field]: several } })).status, 400, several)
   }
+  t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': full, 'x-http-method-override': 'GET', 'x-http-method': 'DELETE' } })).status, 400)
+  t.equal(backend.requests.length, 0, 'the origin hears of none')
+  t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': full, 'x-http-method-override': 'DELETE' } })).status, 200, 'who may both may')
+  t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': reader, 'x-http-method-override': 'get' } })).status, 200)
+  t.equal((await ask(served, '/api/x', { headers: { 'x-api-key': full, 'x-http-method-override': 'PATCH' } })).status, 403)
+  const before = backend.requests.length
+  for (const method of ['GET', 'HEAD']) {
+    for (const other of ['DELETE', 'GET, DELETE']) t.equal((await ask(served, '/files/x', { method, headers: { 'x-api-key': reader, 'x-http-method-override': other, 'x-http-method': other, 'x-method-override': 'PATCH' } })).status, 200, `files are read alone: ${method} stays ${method}`)
+  }
+  const passed = backend.requests.slice(before)
+  t.same(passed.map(({ method }) => method), ['GET', 'GET', 'HEAD', 'HEAD'])
+  for (const { headers } of passed) t.same(Object.keys(headers).filter(name => name.includes('method')), [], 'and its origin gets no field that names another')
 })

@@ -66,8 +66,8 @@ t.test('it holds from the later of nbf and iat until the earlier of exp and its 
 
 t.test('a path with a slash at its end is all below, any other is itself', t => {
   const { covers } = granted({ paths: ['/a/4/', '/b/cat.jpg', '/c%2e\\ü\u0000'] })
-  for (const path of ['/a/4/', '/a/4/x', '/a/4/x/y/', '/b/cat.jpg', '/c%2e\\ü\u0000']) t.equal(covers?.(path), true, path)
-  for (const path of ['/a/4', '/a/42/x', '/a/', '/', '/b/cat.jpg/', '/b/cat.jpgx', '/b/', '/A/4/x', '/c.\\ü\u0000']) t.equal(covers?.(path), false, path)
+  for (const path of ['/a/4/', '/a/4/x', '/a/4/x/y/', '/b/cat.jpg', '/c%2e\\ü\u0000']) t.equal(covers?.(path), true, JSON.stringify(path))
+  for (const path of ['/a/4', '/a/42/x', '/a/', '/', '/b/cat.jpg/', '/b/cat.jpgx', '/b/', '/A/4/x', '/c.\\ü\u0000']) t.equal(covers?.(path), false, JSON.stringify(path))
   t.equal(granted({ paths: ['/'] }).covers?.('/anything'), true)
   t.equal(granted({ paths: [] }).covers?.('/'), false, 'an empty list covers nothing')
   t.equal(granted({}).covers, undefined, 'without the claim there is no restriction')
@@ -86,8 +86,9 @@ t.test('paths that no decoded path can be like are none', t => {
 t.test('what a token says is shared by requests, so nobody can change it, however deep it is', t => {
   const deep = `${'['.repeat(4000)}${']'.repeat(4000)}`
   const { principal } = granted(`{"roles":["reader"],"of":{"team":{"name":"x"}},"deep":${deep},"no":null}`)
-  t.throws(() => (principal.claims?.roles as string[]).push('admin'), TypeError)
-  t.throws(() => { (principal.claims?.of as { team: { name: string } }).team.name = 'y' }, TypeError)
+  const claims = principal.claims as Record<string, unknown>
+  t.throws(() => (claims.roles as string[]).push('admin'), TypeError)
+  t.throws(() => { (claims.of as { team: { name: string } }).team.name = 'y' }, TypeError)
   t.throws(() => (principal.scopes as string[]).push('admin'), TypeError)
   t.ok(Object.isFrozen(principal))
   t.end()

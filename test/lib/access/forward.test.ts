@@ -65,7 +65,7 @@ t.test('the policy lets in, refuses, and what it does not define is refused', as
   const { strategy, log } = open(t, server.url)
   t.same(await strategy.judge(asks('/photos/cat.jpg', ann)), granted)
   t.same(await strategy.judge(asks('/photos/cat.jpg', bob)), refused)
-  t.same(await strategy.judge(asks('/photos/cat.jpg')), refused, 'without any credentials it is asked too')
+  t.same(await strategy.judge(asks('/photos/cat.jpg')), { kind: 'absent' }, 'without any credentials it is asked too')
   t.same(await strategy.judge(asks('/public/logo.svg')), granted, 'since it may be public')
   t.same(await strategy.judge(asks('/elsewhere', ann)), refused)
   t.same(await strategy.judge(asks('/photos/cat.jpg', ann, { method: 'WEBSOCKET' })), refused)
@@ -279,10 +279,31 @@ t.test('what its verdict rests on is told for Vary, and Authorization alone is u
   const { strategy } = open(t, url, { headers: ['authorization', 'COOKIE', 'x-api-key', 'Cookie'] })
   t.same(strategy.fields, ['Authorization', 'Cookie', 'X-Api-Key'])
   t.same(strategy.credentials, ['authorization'])
-  t.equal(strategy.challenge, undefined, 'OPA never asks for credentials')
-  t.equal(open(t, url, { protocol: 'request' }).strategy.challenge, 'Bearer realm="fastify-media"')
-  t.equal(open(t, url, { protocol: 'request', headers: ['Cookie'] }).strategy.challenge, undefined)
+  for (const protocol of ['opa', 'request'] as const) {
+    t.equal(open(t, url, { protocol }).strategy.challenge, 'Bearer realm="fastify-media"')
+    t.equal(open(t, url, { protocol, headers: ['Cookie'] }).strategy.challenge, undefined, 'a login page is not for us to name')
+  }
   t.end()
+})
+
+t.test('OPA has no answer that asks for credentials, so whoever sent none is asked for them', async t => {
+  const server = await policyServer(t, rule)
+  for (const cacheMs of [60_000, 0]) {
+    const { strategy } = open(t, server.url, { headers: ['Authorization', 'X-Api-Key'], cacheMs })
+    for (let count = 0; count < 2; count++) {
+      t.same(await strategy.judge(asks('/photos/cat.jpg', [['Cookie', 'a=1']])), { kind: 'absent' }, 'what it is not told is none')
+      for (const fields of [bob, [['X-Api-Key', 'guessed']], [['Authorization', '']]] as const) t.same(await strategy.judge(asks('/photos/cat.jpg', fields)), refused, JSON.stringify(fields))
+      t.same(await strategy.judge(asks('/public/logo.svg')), granted)
+    }
+  }
+  t.equal(server.requests.length, 5 + 2 * 5, 'an answer is kept as the service gave it')
+  const { strategy } = open(t, server.url)
+  await strategy.judge(asks('/photos/cat.jpg'))
+  t.same(strategy.judge(asks('/photos/cat.jpg')), { kind: 'absent' }, 'at once, without a promise')
+  t.same(await open(t, server.url, { headers: ['Cookie'] }).strategy.judge(asks('/photos/cat.jpg')), refused, 'without Authorization there is nothing to ask for')
+  t.same(await open(t, server.subrequestUrl, { protocol: 'request' }).strategy.judge(asks('/photos/cat.jpg')), refused, 'the other protocol has a status for it')
+  server.misbehave(dies)
+  t.equal(await kindOf(open(t, server.url).strategy.judge(asks('/photos/cat.jpg'))), 'unavailable', 'and nobody is asked for credentials where they would not help')
 })
 
 t.test('an answer is kept for those who tell the same, and for nobody else', async t => {

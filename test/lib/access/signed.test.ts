@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
-import type { AccessRequest, Verdict } from '../../../lib/access/access.ts'
+import type { AccessRequest, Strategy, Verdict } from '../../../lib/access/access.ts'
 import { exampleSecrets } from '../../../lib/access/secrets.ts'
-import { hasSignature, signedMistakes, SignedStrategy, withoutSignature, type SignedOptions } from '../../../lib/access/signed.ts'
+import { hasSignature, signatureStates, signedMistakes, SignedStrategy, withoutSignature, type SignedOptions } from '../../../lib/access/signed.ts'
 import { signTarget, type SignOptions } from '../../../lib/signing/signer.ts'
 import { seeded } from '../../helpers/random-transforms.ts'
 
@@ -33,8 +33,8 @@ function refusedFor (t: Test, target: string, reason: string, request?: { method
 
 t.test('a signed URL lets in, and goes on as what it was without its signature', async t => {
   for (const target of ['/private/cat.jpg', '/private/cat.jpg?w=320&f=auto', '/private/cat.jpg?', '/private/my%20cat.jpg?download=my+cat.jpg', 'http://media.example/private/cat.jpg?w=1']) {
-    const principal = { strategy: 'links', name: '2026-11' }
-    t.same(judge(sign(target)), { kind: 'granted', principal, target }, target)
+    const principal = { strategy: 'links', name: '2026-11', isShared: true }
+    t.same(judge(sign(target)), { kind: 'granted', principal, target, isPassing: true }, target)
   }
   const { challenge, fields, name } = strategy()
   t.same({ challenge, fields, name }, { challenge: 'SignedURL realm="fastify-media"', fields: [], name: 'links' })
@@ -168,41 +168,67 @@ t.test('both modes count what held and what did not, by reason', async t => {
   t.same(links.state, { mode: 'enforce', granted: 2, refused: { 'malformed signature': 1, 'signature does not match': 2 } })
 })
 
-t.test('mode report-only lets everybody in as nobody, without the parameter', async t => {
+t.test('mode report-only judges as strictly, and counts what it is told of alone', async t => {
   const links = strategy({ mode: 'report-only' })
-  const nobody = { strategy: 'links', name: '' }
-  t.same(links.judge(asked(signed)), { kind: 'granted', principal: { strategy: 'links', name: '2026-11' }, target })
-  t.same(links.judge(asked('/private/cat.jpg?w=1')), { kind: 'granted', principal: nobody })
-  for (const [sent, rest] of [[`${target}&sig=x`, target], [signed.replace('cat', 'dog'), '/private/dog.jpg?w=320&f=auto'], ['/a?sig=x&w=1', '/a?w=1']] as const) t.same(links.judge(asked(sent)), { kind: 'granted', principal: nobody, target: rest }, sent)
-  t.same(links.judge(asked(signed, { method: 'PUT' })), { kind: 'granted', principal: nobody, target })
-  t.same(links.state, { mode: 'report-only', granted: 1, refused: { 'no signature': 1, 'malformed signature': 2, 'signature does not match': 1, 'for another method': 1 } })
+  t.equal(strategy().report, undefined, 'a strategy that counts has nobody to tell')
+  t.same(links.judge(asked(signed)), { kind: 'granted', principal: { strategy: 'links', name: '2026-11', isShared: true }, target, isPassing: true })
+  t.same(links.judge(asked('/private/cat.jpg?w=1')), { kind: 'absent' })
+  const refusals = [[`${target}&sig=x`, 'malformed signature'], [signed.replace('cat', 'dog'), 'signature does not match'], ['/a?sig=x&w=1', 'malformed signature']] as const
+  for (const [sent, reason] of refusals) t.same(links.judge(asked(sent)), { kind: 'denied', reason }, sent)
+  t.same(links.judge(asked(signed, { method: 'PUT' })), { kind: 'denied', reason: 'for another method' })
+  t.same(links.state, { mode: 'report-only', granted: 1, refused: {} }, 'something else may have let them in')
+  for (const [sent, reason] of [...refusals, ['/private/cat.jpg', 'no signature']] as const) links.report?.(reason, sent)
+  for (const reason of ['staff: expired', 'certificate of CN=ann is not let in']) links.report?.(reason, '/private/cat.jpg')
+  t.same(links.state, { mode: 'report-only', granted: 1, refused: { 'malformed signature': 2, 'signature does not match': 1, 'no signature': 1, 'refused by another strategy': 2 } }, 'what others say may hold names')
+})
+
+t.test('a signature for a time or a client gives a passing permission, any other a lasting one', async t => {
+  const isPassing = (options: SignOptions): unknown => {
+    const verdict = strategy({ requireExpiry: false }).judge(asked(sign('/private/cat.jpg', { expiresIn: undefined, ...options })))
+    return verdict.kind === 'granted' ? verdict.isPassing : verdict
+  }
+  t.equal(isPassing({}), false)
+  t.equal(isPassing({ method: 'GET' }), false, 'the method is a part of what is asked for')
+  for (const options of [{ expiresIn: 60 }, { expires: now / 1000 + 60 }, { notBefore: 1 }, { address: '192.0.2.7' }, { expiresIn: 60, address: '192.0.2.7' }]) t.equal(isPassing(options), true, JSON.stringify(options))
 })
 
 t.test('what would be refused is logged by its path, once a second for each reason', async t => {
   const log: string[] = []
   let clock = now
   const links = strategy({ mode: 'report-only' }, log, () => clock)
-  const ask = (sent: string, ms: number): void => {
+  const report = (reason: string, sent: string, ms: number): void => {
     clock = now + ms
-    links.judge(asked(sent))
+    links.report?.(reason, sent)
   }
-  ask('/private/cat.jpg?token=hush', 0)
-  ask('/private/2.jpg', 999)
-  ask(`${target}&sig=hush`, 999)
-  ask('/private/3.jpg?w=1', 1000)
-  ask('/private/4.jpg', -60_000)
+  report('no signature', '/private/cat.jpg?token=hush', 0)
+  report('no signature', '/private/2.jpg', 999)
+  report('malformed signature', `${target}&sig=hush`, 999)
+  report('no signature', '/private/3.jpg?w=1', 1000)
+  report('no signature', '/private/4.jpg', -60_000)
+  report('no signature', '/private/5.jpg&sig=hush', 1_000_000)
   const lines = log.map(line => JSON.parse(line) as unknown)
   const line = { strategy: 'links', message: 'A signed URL would be refused' }
   t.same(lines, [
     { ...line, reason: 'no signature', count: 1, path: '/private/cat.jpg' },
     { ...line, reason: 'malformed signature', count: 1, path: '/private/cat.jpg' },
     { ...line, reason: 'no signature', count: 3, path: '/private/3.jpg' },
-    { ...line, reason: 'no signature', count: 4, path: '/private/4.jpg' }
-  ], 'also where the clock was set back')
-  t.notMatch(log.join('\n'), /hush|sig=/)
+    { ...line, reason: 'no signature', count: 4, path: '/private/4.jpg' },
+    { ...line, reason: 'no signature', count: 5, path: '/private/5.jpg&sig=redacted' }
+  ], 'also where the clock was set back, and a link is broken')
+  t.notMatch(log.join('\n'), /hush|token/)
   const silent: string[] = []
-  strategy({}, silent).judge(asked(`${target}&sig=x`))
+  for (const mode of ['enforce', 'report-only'] as const) strategy({ mode }, silent).judge(asked(`${target}&sig=x`))
   t.same(silent, [], 'whoever is refused is logged as everybody who is')
+})
+
+t.test('how it goes is told by the names of strategies that sign', t => {
+  const links = strategy()
+  links.judge(asked(signed))
+  const others: Strategy = { name: 'here', fields: [], judge: () => ({ kind: 'absent' }) }
+  const states = signatureStates(new Map<string, Strategy>([['here', others], ['links', links], ['trial', strategy({ mode: 'report-only' })]]))
+  t.same(states?.(), { links: [{ mode: 'enforce', granted: 1, refused: {} }], trial: [{ mode: 'report-only', granted: 0, refused: {} }] })
+  t.equal(signatureStates(new Map([['here', others]])), undefined, 'where none are there is nothing to tell')
+  t.end()
 })
 
 t.test('others who let a request in can tell signatures and strip them', async t => {

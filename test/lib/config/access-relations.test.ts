@@ -27,8 +27,30 @@ t.test('rules name strategies that are there, in a shape that they have', async 
   for (const rule of ['public', 'nobody', 'office', ['office', { all: ['links', 'office'] }], { any: ['office'] }, { all: ['office', { any: ['links'] }] }]) t.same(await told({ access: { read: rule } }), [], JSON.stringify(rule))
 })
 
+t.test('rules may name what the app gives itself, by a name that is nobody else\'s', async t => {
+  const own = async (read: string, ownStrategies: string[]): Promise<string[]> => await mistakesIn({ sources: files, strategies, mounts: [{ source: 'files', access: { read } }] }, { ownStrategies })
+  t.same(await own('session', ['session', 'unused']), [])
+  t.match(await own('sesion', ['session']), [/^mounts\[0\]\.access\.read: Expected the name of a strategy but received "sesion"\. Did you mean session\?$/])
+  t.match(await own('ofice', ['session']), [/Did you mean office\?$/])
+  t.match(await own('office', ['office']), [/^ownStrategies\.office: Expected a name of its own, but the configuration has a strategy of this name$/])
+})
+
+t.test('no strategy has a name that means something else in rules', async t => {
+  t.match(await told({}, { strategies: { public: strategies.office, nobody: strategies.office } }), [/^strategies\.public: Expected another name, because in rules public is no strategy$/, /^strategies\.nobody: /])
+  t.match(await mistakesIn({}, { ownStrategies: ['nobody'] }), [/^ownStrategies\.nobody: Expected another name/])
+})
+
 t.test('what is no reading is for nobody, or for those who are named', async t => {
+  const soon = { strategies: { ...strategies, links: { ...strategies.links, mode: 'report-only' } } }
+  t.match(await told({ access: { read: 'links', write: ['office', 'links'], methods: { DELETE: 'links', GET: 'links' } } }, soon), [/^mounts\[0\]\.access\.write: Expected strategies that refuse, .* but links is in mode report-only$/, /^mounts\[0\]\.access\.methods\.DELETE: Expected strategies that refuse/])
   t.match(await told({ access: { write: 'public', methods: { DELETE: 'public', GET: 'public' } } }), [/^mounts\[0\]\.access\.write: Expected nobody or names/, /^mounts\[0\]\.access\.methods\.DELETE: Expected nobody or names/])
+})
+
+t.test('a cache for all does not stand behind credentials that are passed on', async t => {
+  const far = { upstreams: { far: { origins: [{ url: 'http://127.0.0.1:1' }] } } }
+  const proxied = { source: undefined, delivery: 'proxy', upstream: 'far', sharedCache: {} }
+  t.match(await told({ ...proxied, access: { read: 'office', passCredentials: true } }, far), [/^mounts\[0\]\.access\.passCredentials: Expected false, because sharedCache/])
+  t.same(await told({ ...proxied, access: { read: 'office' } }, far), [])
 })
 
 t.test('exceptions lie below the mount, and API keys are for mounts that are there', async t => {

@@ -12,6 +12,14 @@ t.test('options are the configuration, without what is Fastify\'s or the server\
   t.match(await configOf(options, surroundings), { sources: { a: { root: '/' } }, mounts: [{ prefix: '/' }] })
 })
 
+t.test('what the app gives itself may be named, also by a file', async t => {
+  const cwd = await scratch(t, { 'media.config.yaml': 'sources: { a: { driver: file, root: . } }\nmounts: [{ source: a, access: { read: session } }]' })
+  const given = { ...surroundings, cwd, ownStrategies: ['session'] }
+  t.match(await configOf({}, given), { mounts: [{ access: { read: 'session' } }] })
+  t.match(await configOf({ ...inline, mounts: [{ source: 'a', access: { read: 'session' } }] }, given), { mounts: [{ access: { read: 'session' } }] })
+  await t.rejects(configOf({}, { ...surroundings, cwd }), { message: /received "session"/ })
+})
+
 t.test('options are not touched by the environment', async t => {
   t.equal((await configOf(inline, { ...surroundings, environment: { PORT: '1' } })).server.port, 3000)
 })
