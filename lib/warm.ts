@@ -27,6 +27,8 @@ export interface WarmChoices {
   readonly queries?: readonly string[] | undefined
   /** Workers. Default: `images.workers` of the configuration. */
   readonly concurrency?: number | undefined
+  /** Names of strategies that the app registers itself, where its mounts name them. */
+  readonly ownStrategies?: readonly string[] | undefined
   /** The prefix of the app within its host, where it has one: it is a part of the URLs. */
   readonly prefix?: string | undefined
   readonly signal?: AbortSignal | undefined
@@ -57,7 +59,7 @@ const FOREVER = 2_147_483_647
  */
 export async function warm (configuration: ConfigInput, choices: WarmChoices): Promise<WarmCounts> {
   const { base, concurrency, signal = new AbortController().signal, onNews, onTotal, log = { warn: () => {} } } = choices
-  const { config: own } = await resolveConfig(configuration, { base })
+  const { config: own } = await resolveConfig(configuration, { base, ownStrategies: choices.ownStrategies })
   const config = fitted(own, concurrency)
   const upstreams = await openUpstreams(config, { info () {}, warn: (facts, message) => log.warn(facts, message) })
   const sources = await openSources(config, sendersOf(config, { upstreams, httpCache: undefined }))

@@ -96,10 +96,9 @@ export class Rules {
     if (verdict.kind === 'granted') return this.#granted(asked, verdict)
     const refusal = refusalOf(verdict, policy, asked.mount)
     if (policy.reporting.length === 0) return refusal
-    const reason = 'reason' in verdict ? verdict.reason : NO_SIGNATURE
     const decide = (lenient: Verdict): Admission | MediaError => {
       if (lenient.kind !== 'granted') return refusal
-      for (const strategy of policy.reporting) strategy.report?.(reason.replace(`${strategy.name}: `, ''), asked.target)
+      for (const strategy of policy.reporting) report(strategy, asked)
       return this.#granted(asked, lenient, policy.reporting)
     }
     const lenient = policy.leniently(asked)
@@ -108,7 +107,8 @@ export class Rules {
 
   /** @param told of it already */
   #granted (asked: AccessRequest, { principal, target }: Grant, told: readonly Strategy[] = []): Admission {
-    const signed = this.#signer === undefined ? undefined : principal.strategy === this.#signer.name && target !== undefined ? { target } : this.#signature(asked, told)
+    const wasSigned = target !== undefined && (this.#signer === undefined || principal.strategy === this.#signer.name)
+    const signed = wasSigned ? { target } : this.#signer === undefined ? undefined : this.#signature(asked, told)
     const isSigned = signed !== undefined && !(signed instanceof MediaError)
     // Who was let in by something else is not refused for a signature, which means nothing to whoever comes next.
     const rest = target ?? (isSigned ? signed.target : undefined) ?? (hasSignature(asked.target) ? withoutSignature(asked.target) : undefined)
@@ -138,3 +138,13 @@ const OTHER = '*'
 
 /** Why a request without any is refused. */
 const NO_SIGNATURE = 'no signature'
+
+/** Tells a strategy in its own words, if it is one that would have refused: what another one says is not about it. */
+function report (strategy: Strategy, asked: AccessRequest): void {
+  const tell = (verdict: Verdict): void => {
+    if (verdict.kind !== 'granted') strategy.report?.('reason' in verdict ? verdict.reason : NO_SIGNATURE, asked.target)
+  }
+  const verdict = strategy.judge(asked)
+  if (verdict instanceof Promise) verdict.then(tell, () => undefined) // who was let in does not wait for it
+  else tell(verdict)
+}

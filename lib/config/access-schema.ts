@@ -26,7 +26,7 @@ const Jwt = Type.Object({
   maxAgeSeconds: Type.Optional(Type.Integer({ description: 'How long after `iat` it is taken at most. In seconds', minimum: 1, maximum: 315_360_000 })),
   scopeClaim: defaulted(Type.String({ description: 'The claim that tells its scopes: a text with spaces between them, or a list', minLength: 1, maxLength: 64 }), 'scope'),
   pathsClaim: defaulted(Type.String({ description: 'The claim that restricts it to paths, where it is there: `/user-uploads/42/` is all below, without a slash at its end it is that one file', minLength: 1, maxLength: 64 }), 'paths'),
-  jwksMaxAgeMs: Milliseconds('How long a key set is believed; a removed key is taken so long', 600_000, 1000),
+  jwksMaxAgeMs: Milliseconds('How long a key set is believed; a removed key is taken so long, and 10 % longer at most; twice as long while the issuer does not answer', 600_000, 1000),
   jwksCooldownMs: Milliseconds('How long after asking for a key set it is not asked for again because of unknown keys', 30_000, 0),
   jwksTimeoutMs: Milliseconds('How long the answer with the key set may take', 5000, 1)
 }, { ...strict, description: 'A JSON Web Token' })
@@ -54,7 +54,7 @@ const Signed = Type.Object({
     secretFile: Type.Optional(File('A file that holds it; white space at its end does not count')),
     revoked: Flag('Whether its URLs are refused', false)
   }, strict), { description: 'Keys: the first that is not revoked signs, all others are still taken', minItems: 1, maxItems: 100 }),
-  mode: Words('`enforce` refuses, `report-only` lets everybody in and counts and logs who would have been refused', ['enforce', 'report-only'], 'enforce'),
+  mode: Words('`enforce` refuses, `report-only` lets in whom only it would have refused, and counts and logs them', ['enforce', 'report-only'], 'enforce'),
   requireExpiry: Flag('Whether URLs that never expire are refused', true),
   maxLifetimeSeconds: defaulted(Type.Integer({ description: 'How far in the future an expiry may lie. In seconds', minimum: 1, maximum: 315_360_000 }), 31_536_000),
   leewaySeconds: Seconds('How far the clocks may be apart', 5, 300)
@@ -118,10 +118,10 @@ const RequirementOf = (description: string, value: Requirement) => defaulted(Any
 export const Access = Type.Object({
   read: RequirementOf('Who may read (GET, HEAD, OPTIONS): `public`, `nobody`, or names of strategies, of which one has to hold (a list, or `{any: […]}`) or all (`{all: […]}`)', 'public'),
   write: RequirementOf('Who may use every other method, and WebSockets', 'nobody'),
-  methods: defaulted(Type.Record(Type.String({ pattern: '^[A-Z-]+$' }), AnyRequirement(), { ...strict, description: 'Other rules for single methods, or for `WEBSOCKET`', examples: [{ DELETE: ['admins'] }] }), {}),
+  methods: defaulted(Type.Record(Type.String({ pattern: '^[A-Z-]+$' }), AnyRequirement(), { ...strict, description: 'Other rules for single methods, on mounts of every kind, or for `WEBSOCKET`', examples: [{ DELETE: ['admins'] }] }), {}),
   readScopes: List('Scopes that whoever is asked for some needs to read', Type.String({ minLength: 1, maxLength: 256 }), []),
   writeScopes: List('Scopes that whoever is asked for some needs for the rest', Type.String({ minLength: 1, maxLength: 256 }), []),
-  passCredentials: Flag('Whether an upstream gets the credentials that were checked here; without it they are taken out', false),
+  passCredentials: Flag('Whether an upstream, and plugins of others, get the credentials that were checked here; without it they are taken out', false),
   except: List('Routes of the host app below the prefix that need no authentication of ours: those that it lists are not refused at start', Prefix('A path'), [])
 }, { ...strict, description: 'Who may do what. Without it everybody may read; of a gateway, its origin decides' })
 
@@ -136,7 +136,7 @@ const Limit = (description: string) => Type.Optional(Type.Object({
 /** How much clients may ask for. */
 export const RateLimit = Type.Object({
   addresses: Limit('For each address, before anyone is asked who they are: an IPv6 network of 64 bits is one address'),
-  principals: Limit('For each principal, after authentication'),
+  principals: Limit('For each principal, after authentication: those without a name, and who hold one link, by address'),
   costs: Section('What an answer uses of both', {
     request: Count('Every request', 1, 1_000_000),
     made: Count('A variant that had to be made', 5, 1_000_000),

@@ -44,7 +44,7 @@ t.test('a shape that is none is told, wherever it stands', t => {
     t.throws(() => policyOf(shape as Requirement, strategies), TypeError)
   }
   for (const word of ['public', 'nobody']) {
-    for (const shape of [[word], ['a', word], { any: [word] }, { all: ['a', { any: ['b', word] }] }]) t.throws(() => policyOf(shape as Requirement, strategies), { name: 'TypeError', message: new RegExp(`received ${word}, which stands alone`) }, JSON.stringify(shape))
+    for (const shape of [[word], ['a', word], { any: [word] }, { all: ['a', { any: ['b', word] }] }]) t.throws(() => policyOf(shape, strategies), { name: 'TypeError', message: new RegExp(`received ${word}, which stands alone`) }, JSON.stringify(shape))
   }
   for (const name of ['c', '', 'constructor', 'Public']) t.throws(() => policyOf(['a', { all: ['b', name] }], strategies), { message: `Expected the name of a strategy but received ${name}` })
   t.end()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { bindsAddress, hasOtherSignature, hasSignature, messageOf, placeOfSignature, readFields, readSignature, withoutSignature, writeFields } from '../../../lib/signing/signed-target.ts'
+import { bindsAddress, hasOtherSignature, hasSignature, maskSignatures, messageOf, placeOfSignature, readFields, readSignature, withoutSignature, writeFields } from '../../../lib/signing/signed-target.ts'
 import { seeded } from '../../helpers/random-transforms.ts'
 
 const mac = 'A'.repeat(43)
@@ -78,4 +78,20 @@ t.test('fields are read as they were written, and bind where they say so', async
 t.test('the message has its purpose in front, so that it is none of anything else', async t => {
   t.equal(messageOf('', '/a?sig=k..'), 'fastify-media/url/1\n\n/a?sig=k..')
   t.equal(messageOf('192.0.2.7', '/a?sig=k.a.'), 'fastify-media/url/1\n192.0.2.7\n/a?sig=k.a.')
+})
+
+t.test('a text in which no signature stands any more says otherwise what it said', t => {
+  for (const [text, masked] of [
+    ['/a?w=1&sig=2026-11.e5~a.hush', '/a?w=1&sig=redacted'],
+    ['/a?sig=hush&w=1&sig=hush2#top', '/a?sig=redacted&w=1&sig=redacted#top'],
+    ['/a?SIG=hush', '/a?SIG=redacted'],
+    ['/a&sig=hush/b;Sig=hush', '/a&sig=redacted/b;Sig=redacted'],
+    ['/a/sig=hush', '/a/sig=redacted'],
+    ['/a%3Fsig%3Dhush%26w', '/a%3Fsig%3Dredacted'],
+    ['/a%26sig=hush', '/a%26sig=redacted'],
+    ['/a?design=1&sigma=2&sig', '/a?design=1&sigma=2&sig'],
+    ['/signs/a.jpg?w=1', '/signs/a.jpg?w=1'],
+    ['', '']
+  ] as const) t.equal(maskSignatures(text), masked, text)
+  t.end()
 })
