@@ -1,6 +1,6 @@
 import type { Strategy } from './access/access.ts'
 import { mountAccess, mountOrder, type MountAccess, type MountOrder } from './access/mount-access.ts'
-import { signatureStates } from './access/signed.ts'
+import { signatureStates } from './access/signature-states.ts'
 import { loadPlugins, pluginsOf, type MountPlugin } from './config/load-plugins.ts'
 import { ConfigError, didYouMean, spellPath } from './config/mistakes.ts'
 import type { Config, MountConfig } from './config/schema.ts'
@@ -12,7 +12,6 @@ import { imagesOf, type Images, type MountedImages } from './image/registry.ts'
 import { senderStack, UpstreamCaches, type SenderStack } from './upstream/sender-stack.ts'
 import { withoutTrailingSlash } from './paths/prefix.ts'
 import { limitsOf, type MountLimits } from './rate/mount-limits.ts'
-import { openRateCounter } from './rate/open-counter.ts'
 import { openSources } from './sources/registry.ts'
 import { sendersOf } from './sources/senders.ts'
 import type { Source } from './sources/source.ts'
@@ -120,7 +119,7 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
   const { log, root, listingAssets } = surroundings
   const hooks = hooksByPrefix(config, surroundings.hooks ?? {})
   const plugins = await loadPlugins(config, surroundings.extensions)
-  const counter = config.mounts.some(({ rateLimit }) => rateLimit !== undefined) ? await openRateCounter(config.rateLimits, log) : undefined
+  const counter = config.mounts.some(({ rateLimit }) => rateLimit !== undefined) ? await (await import('./rate/open-counter.ts')).openRateCounter(config.rateLimits, log) : undefined
   const upstreams = await openUpstreams(config, log)
   const httpCache = await openHttpCache(config, log)
   const sources = await openSources(config, sendersOf(config, { upstreams, httpCache }))

@@ -1,6 +1,5 @@
 import fp from 'fastify-plugin'
 import type { Principal, Strategy } from '../lib/access/access.ts'
-import { openStrategies } from '../lib/access/open.ts'
 import { verifierOf, type JwtPlugin } from '../lib/access/token-verifier.ts'
 import type { StrategyConfig } from '../lib/config/access-schema.ts'
 
@@ -34,7 +33,8 @@ export interface StrategiesOptions {
  * @throws {TypeError} where a key cannot be used, or its file not be read
  */
 export default fp(async function strategies (app, options: StrategiesOptions) {
-  const opened = await openStrategies(options.strategies ?? {}, {
+  const configured = options.strategies ?? {}
+  const opened: ReadonlyMap<string, Strategy> = Object.keys(configured).length === 0 ? new Map() : await (await import('../lib/access/open.ts')).openStrategies(configured, {
     log: app.log,
     verifierOf: async () => verifierOf((await import('@fastify/jwt')).default as unknown as JwtPlugin) // who has no tokens needs none of it
   })

@@ -58,6 +58,15 @@ export type Verdict =
   { readonly kind: 'invalid' | 'denied' | 'forbidden', readonly reason: string } |
   { readonly kind: 'unavailable', readonly reason: string, readonly retryAfterSeconds?: number }
 
+/** How it goes, for whoever rolls signed URLs out. */
+export interface SignedState {
+  readonly mode: 'enforce' | 'report-only'
+  /** Requests with a signature that held. */
+  readonly granted: number
+  /** Those that were refused, or in mode `report-only` would have been, by reason. */
+  readonly refused: Readonly<Record<string, number>>
+}
+
 /** One way to prove who one is. */
 export interface Strategy {
   /** As the configuration has it. */
@@ -68,6 +77,8 @@ export interface Strategy {
   readonly fields: readonly string[]
   /** Of these, in lower case, those that carry credentials: they are not for upstreams. */
   readonly credentials?: readonly string[] | undefined
+  /** How it goes, where it is about signed URLs. */
+  readonly state?: SignedState
   /** Where it does not count yet: told of each request that was let in all the same, and why it would not have been. */
   report? (reason: string, target: string): void
   /** Without waiting wherever that is possible. Never throws because of what a client sent, but for {@link AccessRequest.path}. */

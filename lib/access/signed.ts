@@ -2,17 +2,14 @@ import { list, record, type Loose } from '../config/loose.ts'
 import type { SignedConfig } from '../config/access-schema.ts'
 import type { Mistake } from '../config/mistakes.ts'
 import { maskSignatures, placeOfSignature } from '../signing/signed-target.ts'
-import { SignatureVerifier, signatureRefusals, type SigningSecret } from '../signing/verifier.ts'
-import type { AccessLog, AccessRequest, Strategy, Verdict } from './access.ts'
+import { SignatureVerifier, type SigningSecret } from '../signing/verifier.ts'
+import type { AccessLog, AccessRequest, SignedState, Strategy, Verdict } from './access.ts'
 import { secretMistake } from './secrets.ts'
 
 export { hasSignature, withoutSignature } from '../signing/signed-target.ts'
 
 /** How often one reason is logged where nobody is refused, in milliseconds: whoever asks could fill the log. */
 const LOG_INTERVAL_MS = 1000
-
-/** Reasons that are counted each by itself. Those of other strategies may hold names, and anybody may read the counts. */
-const ownReasons: ReadonlySet<string> = new Set(['no signature', ...signatureRefusals])
 
 /** What signed URLs are checked by. */
 export interface SignedOptions {
@@ -24,15 +21,6 @@ export interface SignedOptions {
   readonly log: AccessLog
   /** Milliseconds since 1970: the clock's by default. */
   readonly now?: (() => number) | undefined
-}
-
-/** How it goes, for whoever rolls signed URLs out. */
-export interface SignedState {
-  readonly mode: SignedConfig['mode']
-  /** Requests with a signature that held. */
-  readonly granted: number
-  /** Those that were refused, or in mode `report-only` would have been, by reason. */
-  readonly refused: Readonly<Record<string, number>>
 }
 
 /** URLs that carry their own permission: a signature as their last parameter. */
@@ -85,18 +73,11 @@ export class SignedStrategy implements Strategy {
   }
 
   #count (reason: string): { count: number, loggedAt: number } {
-    const counted = ownReasons.has(reason) ? reason : 'refused by another strategy'
-    const told = this.#refused.get(counted) ?? { count: 0, loggedAt: -Infinity }
-    this.#refused.set(counted, told)
+    const told = this.#refused.get(reason) ?? { count: 0, loggedAt: -Infinity }
+    this.#refused.set(reason, told)
     told.count++
     return told
   }
-}
-
-/** How signed URLs go, by the names of strategies; undefined where none are signed. */
-export function signatureStates (strategies: ReadonlyMap<string, Strategy>): (() => Record<string, readonly SignedState[]>) | undefined {
-  const signed = [...strategies].filter((entry): entry is [string, SignedStrategy] => entry[1] instanceof SignedStrategy)
-  return signed.length === 0 ? undefined : () => Object.fromEntries(signed.map(([name, { state }]) => [name, [state]]))
 }
 
 /**

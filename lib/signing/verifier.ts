@@ -30,12 +30,9 @@ export interface SignedRequest {
 }
 
 /** Why a signature is refused: for the log, not for the client. */
-export const signatureRefusals = [
-  'malformed signature', 'revoked or unknown key', 'signature does not match', 'for another method',
-  'without an expiry', 'expired', 'expires too far ahead', 'not valid yet'
-] as const
-
-export type SignatureRefusal = typeof signatureRefusals[number]
+export type SignatureRefusal =
+  'malformed signature' | 'revoked or unknown key' | 'signature does not match' | 'for another method' |
+  'without an expiry' | 'expired' | 'expires too far ahead' | 'not valid yet'
 
 /** The name of the key that signed, and whether for a time or one client; or why it does not hold. */
 export type Verification = { readonly id: string, readonly isPassing: boolean } | { readonly refusal: SignatureRefusal }
