@@ -242,6 +242,19 @@ t.test('in an app of its own, the plugin keeps unknown paths too', async t => {
   t.equal((await ask(served, '/elsewhere')).status, 404)
 })
 
+t.test('an app that answers unknown paths of the scope itself keeps doing so, behind the same hooks', async t => {
+  const served = await serve(t, async app => {
+    await app.register(client)
+    await app.register(strategies, { strategies: await checkedStrategies({ machines } as never, { base: '/' }) })
+    await app.register(async scope => {
+      scope.setNotFoundHandler(function tellOwn (_request, reply) { reply.code(404).send('nothing of ours') })
+      await scope.register(auth, { access: { read: ['machines'] } })
+    }, { prefix: '/own' })
+  })
+  t.equal((await ask(served, '/own/missing')).status, 401)
+  t.match(await ask(served, '/own/missing', bearer()), { status: 404, text: 'nothing of ours' })
+})
+
 t.test('an upstream does not get the credentials that were checked, unless it is to', async t => {
   const far = await origin(t, (_request, response) => {
     response.writeHead(200, { 'cache-control': 'public, max-age=60, s-maxage=600', 'cdn-cache-control': 'max-age=600', 'surrogate-control': 'max-age=600', 'vercel-cdn-cache-control': 'public, max-age=600', 'x-litespeed-cache-control': 'public' }).end('done')
