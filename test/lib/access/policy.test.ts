@@ -231,9 +231,9 @@ t.test('a refusal says what would help, and why only to the log', t => {
   t.same(told({ kind: 'absent' }), { ...plain, headers: { 'www-authenticate': 'Bearer realm="fastify-media", SignedURL realm="fastify-media"' }, context: undefined }, 'each challenge once')
   t.same(told({ kind: 'invalid', reason }), { ...plain, headers: { 'www-authenticate': 'Bearer realm="fastify-media", error="invalid_token", SignedURL realm="fastify-media"' }, context })
   for (const kind of ['denied', 'forbidden'] as const) t.same(told({ kind, reason }), { ...none, context }, kind)
-  for (const of of [[], [strategies[3] as Strategy]]) {
-    t.same(told({ kind: 'absent' }, of), { ...none, context: undefined }, 'where no credentials could be sent nothing would help')
-    t.same(told({ kind: 'invalid', reason }, of), { ...none, context })
+  for (const asking of [[], [strategies[3] as Strategy]]) {
+    t.same(told({ kind: 'absent' }, asking), { ...none, context: undefined }, 'where no credentials could be sent nothing would help')
+    t.same(told({ kind: 'invalid', reason }, asking), { ...none, context })
   }
   t.same(told({ kind: 'unavailable', reason }), { code: 'unavailable', statusCode: 503, headers: { 'retry-after': '1' }, context, cause: undefined })
   t.match(told({ kind: 'unavailable', reason, retryAfterSeconds: 30 }), { headers: { 'retry-after': '30' } })
