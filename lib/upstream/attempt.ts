@@ -84,7 +84,7 @@ export class Attempt {
 
   onData (chunk: Buffer): boolean {
     if (chunk.length === 0) return true // a parser that goes on begins so: whether there is room is asked with the bytes
-    this.#loan = this.#buffers?.parsed(chunk)
+    this.#loan = this.#buffers?.parsed(chunk, this.#loan)
     return this.#isOver || this.#listener.received(chunk)
   }
 

@@ -51,12 +51,15 @@ export class SocketBuffers {
 
   /**
    * A piece of a body came out of the parser: what stands before it in what was read is of no more
-   * use. To be told of every piece, in the order in which they came.
+   * use, nor is what is left of the read before: framing that was cut in two. To be told of every
+   * piece, in the order in which they came.
    *
+   * @param last what the call before returned, for the same body
    * @returns of whose rest the end of the body is to be told: what follows the last piece is framing
    */
-  parsed (piece: Buffer): Loan | undefined {
+  parsed (piece: Buffer, last?: Loan): Loan | undefined {
     const loan = this.#pool.loanOf(piece)
+    if (last !== loan) last?.passRest()
     loan?.passTo(piece)
     return loan
   }

@@ -60,7 +60,7 @@ t.test('a signature is needed for what may ask for a variant', async t => {
 
 t.test('rules are about the path of the file, where images are made of it also by the URLs of IPX', async t => {
   const ipx = { images: { mode: 'open', grammars: ['ipx'] } }
-  for (const root of ['', '/root']) {
+  for (const root of ['', '/host']) {
     const { pathOf } = await accessOf(ipx, { root })
     for (const target of ['/m/c%61t.jpg?w=3', '/m/_ipx/w_3/cat.jpg', '/_ipx/w_3/m/cat.jpg']) t.equal(pathOf(root + target), `${root}/m/cat.jpg`, root + target)
     const { pathOf: elsewhere } = await accessOf(ipx, { root, prefix: '/_ipx/:modifiers/m' })
@@ -77,16 +77,16 @@ t.test('protected mounts below another are none of its paths, and those beside i
   const config = await configured([{ prefix: '/' }, { prefix: '/a', access: { read: 'here' } }, { prefix: '/a/b', images: { mode: 'signed', signedBy: 'links' } }, { prefix: '/a/open' }, { prefix: '/ab', access: { read: 'here' } }, { prefix: '/a/b/c', access: {} }])
   const others = (prefix: string, root = ''): readonly string[] => mountAccess(config, at(config, prefix), { prefix: root + (prefix === '/' ? '' : prefix), root }).others
   t.same(others('/'), ['/a', '/a/b', '/ab', '/a/b/c'])
-  t.same(others('/a', '/root'), ['/root/a/b', '/root/a/b/c'])
+  t.same(others('/a', '/host'), ['/host/a/b', '/host/a/b/c'])
   t.same(others('/a/b'), ['/a/b/c'])
   for (const prefix of ['/ab', '/a/b/c', '/a/open']) t.same(others(prefix), [], prefix)
 })
 
 t.test('the order of hooks is checked where there are rules, with the places and exceptions of the host', async t => {
   const config = await configured([{ prefix: '/open', images: { mode: 'off' } }, { prefix: '/pictures', images: { mode: 'open', grammars: ['ipx'] } }, { prefix: '/a', delivery: 'gateway', access: { read: 'public', write: ['here'], methods: { GET: 'here', HEAD: 'public' }, except: ['/a/login'] } }])
-  t.equal(mountOrder(config, at(config, '/open'), '/root'), undefined)
-  const { isPublic, ...order } = mountOrder(config, at(config, '/a'), '/root') as MountOrder
-  t.same(order, { mount: '/a', others: ['/root/open', '/root/pictures', '/root/_ipx/:modifiers/pictures'], except: ['/root/a/login'] })
+  t.equal(mountOrder(config, at(config, '/open'), '/host'), undefined)
+  const { isPublic, ...order } = mountOrder(config, at(config, '/a'), '/host') as MountOrder
+  t.same(order, { mount: '/a', others: ['/host/open', '/host/pictures', '/host/_ipx/:modifiers/pictures'], except: ['/host/a/login'] })
   t.same(['GET', 'HEAD', 'OPTIONS', 'POST', 'DELETE'].map(isPublic), [false, true, true, false, false])
   const none = await configured([{ prefix: '/a', access: {} }])
   const { isPublic: isOpen } = mountOrder(none, at(none, '/a'), '') as MountOrder

@@ -44,7 +44,7 @@ async function dispatched (pool: Pool, watcher: Watcher, { buffers, path = '/', 
         return true
       },
       onData (chunk: Buffer) {
-        loan = buffers.parsed(chunk)
+        loan = buffers.parsed(chunk, loan)
         return watcher.onData(chunk)
       },
       onComplete () {
@@ -138,6 +138,30 @@ t.test('what was given back is read into again, however bodies are framed', asyn
     await pool.destroy()
     t.ok(await eventually(() => buffers.bytes.free === buffers.bytes.made), `${framing}: all came back`)
   }
+})
+
+t.test('framing that two reads share is not waited for', async t => {
+  const file = content(100 * KIB)
+  let received = 0
+  const server = await rawOrigin(t, async ({ socket }) => {
+    const whole = chunk(file.bytes())
+    await write(socket, head(200, { 'Transfer-Encoding': 'chunked' }))
+    await write(socket, whole.subarray(0, -1))
+    await eventually(() => received === file.size)
+    await write(socket, Buffer.concat([whole.subarray(-1), chunk(file.bytes()), chunk('')]))
+  })
+  const buffers = new SocketBuffers()
+  const pool = poolOf(t, server.url, buffers, 1)
+  t.equal(await dispatched(pool, {
+    onData (piece) {
+      received += piece.length
+      buffers.release(piece)
+      return true
+    }
+  }, { buffers }), undefined)
+  await pool.destroy()
+  t.equal(received, 2 * file.size)
+  t.ok(await eventually(() => buffers.bytes.free === buffers.bytes.made), 'all came back')
 })
 
 /** A server that passes on what an origin sends, giving each chunk back when the client's socket took it. */
