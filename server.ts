@@ -10,6 +10,7 @@ import { ConfigError } from './lib/config/mistakes.ts'
 import type { Config } from './lib/config/schema.ts'
 import { openLogOutput } from './lib/log-output.ts'
 import { serverOptions } from './plugins/errors.ts'
+import expectation from './plugins/expectation.ts'
 
 /** How often connections without a request are looked for on the way down. */
 const SWEEP_MS = 50
@@ -45,6 +46,7 @@ export async function startServer (config: Readonly<Config>): Promise<FastifyIns
     await flush()
   })
   try {
+    await app.register(expectation)
     await app.register(here, config)
     await app.listen({ host: server.host, port: server.port })
   } catch (error) {

@@ -30,6 +30,11 @@ const commands: Record<string, { usage: string, summary: string, load: () => Pro
     summary: 'have servers forget variants: of /photos/cat.jpg, of all below /photos/, of a tag, or * for all',
     load: async () => await import('./purge.ts')
   },
+  'dead-letters': {
+    usage: 'dead-letters [list | replay ID... | replay --all | remove ID...] [--config FILE] [--webhook NAME] [--json]',
+    summary: 'list the messages about files that no webhook took, have them sent again, or remove them',
+    load: async () => await import('./dead-letters.ts')
+  },
   sign: {
     usage: 'sign PATH_OR_URL [--config FILE] [--strategy NAME] [--key ID] [--expires 1h|DATE|never] [--not-before 5m|DATE] [--method METHOD] [--address IP]',
     summary: 'print a URL with a signature that lets whoever has it in, for an hour unless told otherwise',

@@ -21,7 +21,7 @@ export default async function purge (args: string[], { waitMs }: { waitMs?: numb
   const { config } = await loadConfig({ cwd: process.cwd(), environment, file, fallback: directoryConfig(environment.MEDIA_ROOT) })
   const caches = cachesOf(config)
   if (caches.length === 0) {
-    return fail('Variants are kept in the memory of each server alone (images.cache.diskBytes is 0, and there is no redis): restart it')
+    return fail(config.images.cache.s3 !== undefined ? 'Variants are kept in a bucket, and nothing tells servers of a purge (images.cache.diskBytes is 0, and there is no redis): purge by the API of one' : 'Variants are kept in the memory of each server alone (images.cache.diskBytes is 0, and there is no redis): restart it')
   }
   const missing: string[] = []
   for (const each of caches) {

@@ -19,13 +19,21 @@ export interface Arguments<T extends Options> {
  * @throws {UsageError} naming what is not understood
  */
 export function readArguments<const T extends Options> (args: string[], options: T): Arguments<T> {
-  let parsed
+  const { values, positionals } = readManyArguments(args, options)
+  const [positional, ...more] = positionals
+  if (more.length > 0) throw new UsageError(`Expected one argument but received ${positionals.join(' ')}`)
+  return { values, positional }
+}
+
+/**
+ * Reads the arguments of a command, which takes any number that are no options.
+ *
+ * @throws {UsageError} naming what is not understood
+ */
+export function readManyArguments<const T extends Options> (args: string[], options: T): Pick<Arguments<T>, 'values'> & { readonly positionals: readonly string[] } {
   try {
-    parsed = parseArgs({ args, allowPositionals: true, options })
+    return parseArgs({ args, allowPositionals: true, options })
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
-  const [positional, ...more] = parsed.positionals
-  if (more.length > 0) throw new UsageError(`Expected one argument but received ${parsed.positionals.join(' ')}`)
-  return { values: parsed.values, positional }
 }

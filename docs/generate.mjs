@@ -1,5 +1,5 @@
-// Writes what is generated from the schema of the configuration, the table of failures, the operations and a running
-// example: docs/configuration.md, docs/errors.md, docs/transforms.md, docs/hook-order.md, .env.example and
+// Writes what is generated from the schema of the configuration, the tables of failures and operations, and a running
+// example: docs/configuration.md, docs/api.md, docs/errors.md, docs/transforms.md, docs/hook-order.md, .env.example and
 // media.config.schema.json.
 // `npm run generate` compiles first; a test holds the files to what this writes.
 import { writeFileSync } from 'node:fs'
@@ -9,6 +9,7 @@ import { variables } from '../dist/lib/config/environment.js'
 import { configNames } from '../dist/lib/config/load.js'
 import { Config } from '../dist/lib/config/schema.js'
 import { advice, failures, problem } from '../dist/lib/errors.js'
+import { apiPage } from './api-page.mjs'
 import { hookOrderPage } from './hook-order.mjs'
 import { transformsPage } from './transforms.mjs'
 
@@ -151,6 +152,7 @@ const asWritten = new Set(['default', 'enum', 'const', 'examples'])
 export async function generatedFiles () {
   return {
     'docs/configuration.md': configurationPage(),
+    'docs/api.md': apiPage(),
     'docs/errors.md': errorsPage(),
     'docs/transforms.md': transformsPage(GENERATED.replace('schema', 'records in `lib/transform/operations/`')),
     'docs/hook-order.md': await hookOrderPage(),

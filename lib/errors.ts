@@ -16,6 +16,9 @@ export const failures = {
   'method-not-allowed': [405, 'This method is not allowed here'],
   'request-timeout': [408, 'The request did not arrive in time'],
   'client-error': [400, 'The request cannot be answered'],
+  'bad-name': [400, 'No file may be named so'],
+  'bad-digest': [400, 'The content is not what its digest says'],
+  'bad-multipart': [400, 'The form is malformed'],
   'conflict': [409, 'The request conflicts with the present state'],
   'bad-transform': [400, 'The image operations are malformed or not allowed'],
   'precondition-failed': [412, 'A precondition of the request is false'],
@@ -28,6 +31,7 @@ export const failures = {
   'broken-image': [422, 'The image is broken'],
   'image-too-large': [422, 'The image, or what is asked of it, is too large'],
   'image-too-costly': [422, 'The image takes too much time or memory'],
+  'locked': [423, 'Another request is writing this'],
   'too-many-requests': [429, 'Too many requests'],
   'headers-too-large': [431, 'The request headers are too large'],
   'internal': [500, 'The server failed'],
@@ -52,6 +56,8 @@ export const failures = {
   'upstream-connect-timeout': [504, 'The server behind this one took too long to accept the connection'],
   'upstream-timeout': [504, 'The server behind this one took too long to answer'],
   'gateway-timeout': [504, 'The server behind this one did not answer in time'],
+  'insufficient-storage': [507, 'There is no room for this file'],
+  'quota-exceeded': [507, 'There is no more room for whoever writes'],
   'server-error': [500, 'The server cannot answer']
 } as const satisfies Record<string, Row>
 
@@ -67,6 +73,9 @@ export const advice: Record<FailureCode, string> = {
   'method-not-allowed': 'Use a method named in `Allow`.',
   'request-timeout': 'Send the request faster.',
   'client-error': 'Its own status, 4xx, says what a host\'s route refused.',
+  'bad-name': 'The detail tells what is wrong with the name; `docs/uploads.md` lists what names may be.',
+  'bad-digest': 'Send the file again: it changed on its way, or its digest is of something else.',
+  'bad-multipart': 'Send `multipart/form-data` (RFC 7578) with its boundary, whole, and within the limits that the detail names.',
   'conflict': 'Fetch the present state and try again.',
   'bad-transform': 'The detail names the parameter and what it may be; `docs/transforms.md` lists them all.',
   'precondition-failed': 'The file changed, or the tag is weak: fetch it anew. `If-Match` compares strongly.',
@@ -79,6 +88,7 @@ export const advice: Record<FailureCode, string> = {
   'broken-image': 'Replace the original: the detail tells what is wrong with it.',
   'image-too-large': 'Ask for less, or raise the limit that the detail names in `images.limits` of the mount.',
   'image-too-costly': 'Ask for less, or raise `images.deadlineMs` or `images.workerBytes`. The original is refused for a while.',
+  'locked': 'Try again when the other request has ended.',
   'too-many-requests': 'Wait as `Retry-After` says; `RateLimit-Policy` tells how much there is, and `RateLimit` how much is left. The operator can raise `rateLimit` of the mount.',
   'headers-too-large': 'Send smaller headers: the limit is 16 KiB.',
   'internal': 'A fault of the server: look up the request id in the log.',
@@ -103,6 +113,8 @@ export const advice: Record<FailureCode, string> = {
   'upstream-connect-timeout': 'Try again; the operator can raise `connectTimeoutMs`.',
   'upstream-timeout': 'Try again; the operator can raise `firstByteTimeoutMs`.',
   'gateway-timeout': 'Try again later.',
+  'insufficient-storage': 'The operator should make room where the mount\'s files, or `uploads.directory`, lie. Nothing of the file was kept.',
+  'quota-exceeded': 'Delete files, or ask the operator to raise `writing.quotas` of the mount. Nothing of the file was kept.',
   'server-error': 'Its own status, 5xx, says what a host\'s route failed with.'
 }
 

@@ -52,6 +52,8 @@ export async function openImages (options: ImagesOfSource): Promise<OpenImages> 
   }, { base })
   const opened = imagesOf(config, {
     of: () => source,
+    plain: () => source,
+    writing: () => source.writing,
     named: name => overlaySources[name] ?? source,
     doubt () {},
     async close () {

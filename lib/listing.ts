@@ -1,5 +1,6 @@
 import { parseWeights } from './http/accept-encoding.ts'
 import { essence, typeOf } from './http/media-type.ts'
+import { isoDate } from './iso-date.ts'
 import { encodeSegment } from './paths/request-path.ts'
 import type { Entry, Listing } from './sources/source.ts'
 
@@ -57,11 +58,6 @@ function listedEntry (entry: Entry, base: string): ListedEntry {
 }
 
 const hrefOf = (entry: Entry): string => encodeSegment(entry.name) + (entry.kind === 'directory' ? '/' : '')
-
-/** File systems hold times beyond the years that Date knows (ECMA-262 §21.4.1.1), and whoever may touch a file may set one. */
-function isoDate (milliseconds: number | undefined): string | undefined {
-  return milliseconds === undefined || !(Math.abs(milliseconds) <= 8.64e15) ? undefined : new Date(milliseconds).toISOString()
-}
 
 /** Text that is safe in a page: only {@link html} makes it. */
 interface Markup {

@@ -1,4 +1,5 @@
 import type { Strategy } from './access/access.ts'
+import type { ApiParts, ApiPlace } from './api/open.ts'
 import { mountAccess, mountOrder, type MountAccess, type MountOrder } from './access/mount-access.ts'
 import { signatureStates } from './access/signature-states.ts'
 import { loadPlugins, pluginsOf, type MountPlugin } from './config/load-plugins.ts'
@@ -12,7 +13,9 @@ import { imagesOf, type Images, type MountedImages } from './image/registry.ts'
 import { senderStack, UpstreamCaches, type SenderStack } from './upstream/sender-stack.ts'
 import { withoutTrailingSlash } from './paths/prefix.ts'
 import { limitsOf, type MountLimits } from './rate/mount-limits.ts'
+import { presignedTarget } from './sources/presigned-target.ts'
 import { openSources } from './sources/registry.ts'
+import type { S3Source } from './sources/s3.ts'
 import { sendersOf } from './sources/senders.ts'
 import type { Source } from './sources/source.ts'
 import type { UpstreamPlace } from './upstream/client-request.ts'
@@ -25,6 +28,11 @@ import { rewritingSender } from './upstream/rewrite/rewriting-sender.ts'
 import { publicRewriters } from './upstream/rewrite/public-rewriters.ts'
 import type { ResponseRewriter } from './upstream/rewrite/response-rewriter.ts'
 import { openUpstreams, type UpstreamLog, type Upstreams } from './upstream/registry.ts'
+import type { WritableParts } from './writing/open.ts'
+import type { FileEvent } from './writing/parts.ts'
+import { isWritable } from './writing/writable-mounts.ts'
+
+export type { FileEvent } from './writing/parts.ts'
 
 /** How the bytes of a mount reach clients. */
 export type Delivery = MountConfig['delivery']
@@ -43,12 +51,12 @@ export interface MountParts<Request> {
   /** Who may do what below one of its places. */
   authAt (prefix: string): MountAccess
   /** For delivery `serve`. */
-  mountAt (prefix: string): Omit<MountConfig, 'source' | 'images' | 'access' | 'rateLimit' | 'plugins'> & (MountedImages & { readonly mayAsk: ((request: Request) => boolean) | undefined } | { readonly images: undefined }) & { readonly prefix: string, readonly source: Source, readonly listingAssets: string | undefined, readonly digests: DigestMemory | undefined }
+  mountAt (prefix: string): Omit<MountConfig, 'source' | 'images' | 'access' | 'rateLimit' | 'plugins' | 'writing'> & { readonly writing: WritableParts | undefined } & (MountedImages & { readonly mayAsk: ((request: Request) => boolean) | undefined } | { readonly images: undefined }) & { readonly prefix: string, readonly source: Source, readonly listingAssets: string | undefined, readonly digests: DigestMemory | undefined }
   /** For what comes from an upstream. */
   proxyAt (prefix: string): ProxyParts<Request>
   /** For a whole API of an upstream. */
   gatewayAt (prefix: string): GatewayPlaces<Request>
-  /** For clients that are sent to the upstream. */
+  /** For clients that are sent to the upstream, or to the bucket. */
   redirectAt (prefix: string): RedirectParts<Request>
 }
 
@@ -81,7 +89,8 @@ export interface RedirectParts<Request> {
 
 /** What is read of a request here. */
 interface Asking {
-  readonly raw: { readonly url?: string | undefined }
+  readonly raw: { readonly url?: string | undefined, readonly method?: string | undefined }
+  readonly query: unknown
   /** The URL under which its client reaches the root of this server, where that is told. */
   readonly publicBase: string | undefined
   /** Whether its URL was signed. */
@@ -99,15 +108,16 @@ export interface Surroundings<Request> {
   readonly hooks?: Readonly<Record<string, UpstreamHooks<Request>>> | undefined
   /** Plugins of others that it gives by name. */
   readonly extensions?: Readonly<Record<string, unknown>> | undefined
+  /** Told of files that were written and deleted. */
+  readonly onFileEvent?: ((event: FileEvent) => unknown) | undefined
 }
 
 /** Everything that the mounts of a configuration share: sources, image work, upstreams. */
 export interface Mounts<Request> {
   readonly images: Images
   readonly upstreams: Upstreams
-  /** Where their URLs begin. */
-  readonly places: ReadonlyArray<Place<MountConfig>>
-  of (mount: MountConfig): MountParts<Request>
+  /** Where their URLs begin, and what the scopes there are made of. */
+  readonly places: ReadonlyArray<Place<MountConfig | ApiPlace> & { readonly parts: MountParts<Request> | ApiParts }>
   /** What there is to tell of how they are, and the signatures of their URLs. */
   details (strategies: ReadonlyMap<string, Strategy>): Array<{ readonly section: string, readonly states: () => Record<string, readonly unknown[]> }>
   /** Ends what goes on, once requests in flight have ended. */
@@ -119,42 +129,46 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
   const { log, root, listingAssets } = surroundings
   const hooks = hooksByPrefix(config, surroundings.hooks ?? {})
   const plugins = await loadPlugins(config, surroundings.extensions)
-  const counter = config.mounts.some(({ rateLimit }) => rateLimit !== undefined) ? await (await import('./rate/open-counter.ts')).openRateCounter(config.rateLimits, log) : undefined
+  const counter = [...config.mounts, config.api].some(limited => limited?.rateLimit !== undefined) ? await (await import('./rate/open-counter.ts')).openRateCounter(config.rateLimits, log) : undefined
   const upstreams = await openUpstreams(config, log)
   const httpCache = await openHttpCache(config, log)
-  const sources = await openSources(config, sendersOf(config, { upstreams, httpCache }))
+  const sources = await openSources(config, sendersOf(config, { upstreams, httpCache }), log)
   httpCache?.purges.onPurge(() => sources.doubt())
   const digests = new DigestMemory()
   const images = imagesOf(config, sources, log)
+  const writing = config.mounts.some(isWritable) ? await (await import('./writing/open.ts')).openWriting(config, { sources, images, log, root }) : undefined
+  if (surroundings.onFileEvent !== undefined) writing?.events.on(surroundings.onFileEvent)
   const caches = new UpstreamCaches()
   const stacks = new Map<MountConfig, SenderStack>()
   for (const mount of config.mounts) if (mount.delivery !== 'serve') stacks.set(mount, await senderStack(mount, { upstreams, httpCache, caches }))
   const limits = new Map(config.mounts.map(mount => [mount, limitsOf(mount, counter)]))
+  const api = config.api === undefined ? undefined : await (await import('./api/open.ts')).openApi(config, config.api, { root, counter, sources, images, writing, httpCache })
+  const partsOf = (mount: MountConfig): MountParts<Request> => ({
+    delivery: mount.delivery,
+    security: { resourcePolicy: mount.resourcePolicy, sandbox: mount.permission === 'read-write' ? 'active' : mount.trustActiveContent ? 'none' : 'svg', passes: mount.delivery === 'serve' ? 'none' : mount.delivery === 'gateway' ? 'all' : 'own' },
+    cache: { ...mount.cache, passes: mount.delivery !== 'serve' },
+    limits: limits.get(mount) as MountLimits,
+    plugins: pluginsOf(mount, plugins),
+    order: mountOrder(config, mount, root),
+    authAt: prefix => mountAccess(config, mount, { prefix, root }),
+    mountAt: prefix => ({ ...mount, prefix, writing: writing?.at(mount, prefix), source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, digests: mount.digest ? digests : undefined, ...images.at(mount, prefix, root), mayAsk: mount.images.mode === 'signed' ? ({ isSigned }) => isSigned : undefined }),
+    proxyAt: prefix => proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] }),
+    gatewayAt (prefix) {
+      const { rewriterFor, ...parts } = proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] })
+      return { ...parts, connectionsOf: name => upstreams.connectionsOf(name), around: (sender, request) => rewritingSender(sender, rewriterFor(request.publicBase, sender.name)) }
+    },
+    redirectAt: prefix => mount.source === undefined ? redirectParts(config, mount, { prefix, hooks: hooks[mount.prefix] }) : bucketParts(mount, prefix, sources.named(mount.source) as S3Source)
+  })
   return {
     images,
     upstreams,
-    places: placesOf(config.mounts),
-    of: mount => ({
-      delivery: mount.delivery,
-      security: { resourcePolicy: mount.resourcePolicy, sandbox: mount.permission === 'read-write' ? 'active' : mount.trustActiveContent ? 'none' : 'svg', passes: mount.delivery === 'serve' ? 'none' : mount.delivery === 'gateway' ? 'all' : 'own' },
-      cache: { ...mount.cache, passes: mount.delivery !== 'serve' },
-      limits: limits.get(mount) as MountLimits,
-      plugins: pluginsOf(mount, plugins),
-      order: mountOrder(config, mount, root),
-      authAt: prefix => mountAccess(config, mount, { prefix, root }),
-      mountAt: prefix => ({ ...mount, prefix, source: sources.of(mount), listingAssets: mount.listing ? root + listingAssets : undefined, digests: mount.digest ? digests : undefined, ...images.at(mount, prefix, root), mayAsk: mount.images.mode === 'signed' ? ({ isSigned }) => isSigned : undefined }),
-      proxyAt: prefix => proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] }),
-      gatewayAt (prefix) {
-        const { rewriterFor, ...parts } = proxyParts(config, mount, { prefix, senderOf: stacks.get(mount) as SenderStack, hooks: hooks[mount.prefix] })
-        return { ...parts, connectionsOf: name => upstreams.connectionsOf(name), around: (sender, request) => rewritingSender(sender, rewriterFor(request.publicBase, sender.name)) }
-      },
-      redirectAt: prefix => redirectParts(config, mount, { prefix, hooks: hooks[mount.prefix] })
-    }),
+    places: [...placesOf(config.mounts).map(place => ({ ...place, parts: partsOf(place.mount) })), ...api === undefined ? [] : [{ mount: api.place, prefix: api.place.prefix, parts: api.parts }]],
     details (strategies) {
-      const described = { upstreams: Object.keys(config.upstreams).length === 0 ? undefined : () => upstreams.state(), signatures: signatureStates(strategies) }
+      const described = { upstreams: Object.keys(config.upstreams).length === 0 ? undefined : () => upstreams.state(), signatures: signatureStates(strategies), events: writing === undefined || Object.keys(writing.events.state()).length === 0 ? undefined : () => writing.events.state() }
       return Object.entries(described).flatMap(([section, states]) => states === undefined ? [] : [{ section, states }])
     },
     async close () {
+      await writing?.close()
       await images.close()
       await counter?.close()
       await httpCache?.close()
@@ -165,7 +179,7 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
 
 /** @throws {ConfigError} where a key is the prefix of no mount with an upstream: its hooks would never be called */
 function hooksByPrefix<Hooks> ({ mounts }: Readonly<Config>, hooks: Readonly<Record<string, Hooks>>): Record<string, Hooks> {
-  const prefixes = mounts.filter(({ delivery }) => delivery !== 'serve').map(({ prefix }) => prefix)
+  const prefixes = mounts.filter(({ upstream }) => upstream !== undefined).map(({ prefix }) => prefix)
   const known = Object.entries(hooks).map(([key, own]) => [withoutTrailingSlash(key), own] as const)
   const wrong = known.filter(([key]) => !prefixes.includes(key))
   if (wrong.length > 0) throw new ConfigError(wrong.map(([key]) => ({ path: spellPath(['upstreamHooks', key]), message: `Expected the prefix of a mount with an upstream${didYouMean(key, prefixes)}` })))
@@ -216,4 +230,9 @@ function redirectParts<Request extends Asking> ({ upstreams }: Readonly<Config>,
       return locate(request, typeof resolved === 'object' ? resolved.name : resolved ?? upstream)
     }
   }
+}
+
+/** Clients are sent to a bucket by URLs that are signed for each of them: nobody may keep these for another. */
+function bucketParts<Request extends Asking> ({ redirect: { status } }: MountConfig, prefix: string, source: S3Source): RedirectParts<Request> {
+  return { prefix, status, cacheControl: 'no-store', vary: undefined, needsProxy: undefined, locationOf: presignedTarget(prefix, source) }
 }

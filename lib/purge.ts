@@ -16,6 +16,8 @@ export interface SharedCache {
   readonly directory: string
   /** The URL of their Redis. It stands before the directory. */
   readonly redis?: string | undefined
+  /** Where variants lie, if in neither: they stay until they are too old, and are not given any more. */
+  readonly s3?: object | undefined
 }
 
 /** How a purge is made. */
@@ -64,7 +66,7 @@ export function tagToPurge (what: string): string {
  */
 export async function purge (what: string, cache: SharedCache, choices: PurgeChoices = {}): Promise<Purged> {
   const tag = tagToPurge(what)
-  return { tag, ...cache.redis === undefined ? await purgeDirectory(cache.directory, tag, choices) : await purgeRedis(cache.redis, tag, choices) }
+  return { tag, ...cache.redis === undefined ? await purgeDirectory(cache.directory, tag, choices) : await purgeRedis(cache.redis, tag, { ...choices, isKept: cache.s3 === undefined }) }
 }
 
 async function purgeDirectory (directory: string, tag: string, { waitMs }: PurgeChoices): Promise<PurgeOutcome & { found: number }> {
@@ -79,11 +81,11 @@ async function purgeDirectory (directory: string, tag: string, { waitMs }: Purge
   })
 }
 
-async function purgeRedis (url: string, tag: string, { onFault, waitMs }: PurgeChoices): Promise<PurgeOutcome & { found: number | undefined }> {
+async function purgeRedis (url: string, tag: string, { onFault, waitMs, isKept }: PurgeChoices & { isKept: boolean }): Promise<PurgeOutcome & { found: number | undefined }> {
   const link = await RedisLink.open({ url, onFault })
   try {
     const { behind } = await new RedisLedger(link, waitMs).add(tag)
-    return { behind, found: await new RedisStore(link).purge(tag) }
+    return { behind, found: isKept ? await new RedisStore(link).purge(tag) : undefined }
   } finally {
     await link.close()
   }

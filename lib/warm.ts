@@ -88,7 +88,7 @@ export async function warm (configuration: ConfigInput, choices: WarmChoices): P
 /** Without what is kept in memory for those who ask again. */
 function fitted (config: Readonly<Config>, workers = config.images.workers): Config {
   const { images, hotFiles } = config
-  if (images.cache.redis === undefined && images.cache.diskBytes === 0) {
+  if (images.cache.redis === undefined && images.cache.s3 === undefined && images.cache.diskBytes === 0) {
     throw new MediaError('not-found', { detail: 'Nothing can be made ahead: variants are kept in the memory of each server alone (images.cache.diskBytes is 0, and there is no redis)' })
   }
   return {
@@ -100,7 +100,7 @@ function fitted (config: Readonly<Config>, workers = config.images.workers): Con
 
 function mountsOf (config: Readonly<Config>, { sources, images }: { sources: Sources, images: Images }, choices: WarmChoices): WarmMount[] {
   const { mount: asked, prefix: outer = '' } = choices
-  const able = config.mounts.filter(mount => mount.images.mode !== 'off')
+  const able = config.mounts.filter(({ delivery, images: { mode } }) => delivery === 'serve' && mode !== 'off')
   const chosen = asked === undefined ? able : able.filter(mount => mount.prefix === withoutTrailingSlash(asked))
   if (asked !== undefined && chosen.length === 0) throw nothing(`There is no mount ${asked} that makes variants${didYouMean(asked, able.map(({ prefix }) => prefix))}`)
   refuseUnknownPresets(chosen, choices.presets ?? [])

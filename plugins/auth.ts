@@ -1,6 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { Asked } from '../lib/access/asked.ts'
+import { Asked, askedAs } from '../lib/access/asked.ts'
 import { Rules, type Admission } from '../lib/access/rules.ts'
 import { Recent } from '../lib/cache/recent.ts'
 import type { AccessConfig } from '../lib/config/access-schema.ts'
@@ -28,6 +29,8 @@ export interface AuthOptions {
   pathOf?: (target: string) => string
   /** Prefixes of protected mounts below this one: however a path of theirs is spelled, it is not found here. */
   others?: readonly string[]
+  /** The method that a request is judged as, where that is another than its own. */
+  judgedAs?: ((request: IncomingMessage) => string | undefined) | undefined
   /** The strategy that knows the signatures of variants, where these alone are made. */
   signedBy?: string | undefined
   /** Whether a request target may ask for a variant. Default all. */
@@ -42,7 +45,7 @@ export interface AuthOptions {
  * @throws {TypeError} where a rule names no strategy
  */
 export default fp(async function auth (app, options: AuthOptions) {
-  const { access, mount = app.prefix === '' ? '/' : app.prefix, isReadOnly = false, isGateway = false, passes = true, coversAll = false, pathOf = decodePath, others = [], signedBy, mayNeedSignature } = options
+  const { access, mount = app.prefix === '' ? '/' : app.prefix, isReadOnly = false, isGateway = false, passes = true, coversAll = false, pathOf = decodePath, others = [], judgedAs, signedBy, mayNeedSignature } = options
   if (access === undefined && others.length === 0 && signedBy === undefined) return // nobody has to prove anything
   const rules = new Rules({ access, strategies: app.strategies, isReadOnly, isGateway, signedBy, mayNeedSignature })
   const taken = !passes || access?.passCredentials === true ? [] : rules.credentials
@@ -66,7 +69,10 @@ export default fp(async function auth (app, options: AuthOptions) {
 
   function admit (request: FastifyRequest): ReturnType<Rules['admit']> | undefined {
     if (isOthers?.(request.raw.url ?? '/') === true) return new MediaError('not-found')
-    return !isGateway && isPreflight(request) ? undefined : rules.admit(new Asked(request, place))
+    if (!isGateway && isPreflight(request)) return undefined
+    const asked = new Asked(request, place)
+    const method = judgedAs?.(request.raw)
+    return rules.admit(method === undefined ? asked : askedAs(asked, method))
   }
 
   async function takeInLater (request: FastifyRequest, told: Promise<Admission | MediaError>): Promise<void> {

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { addVary } from '../lib/http/vary.ts'
 
-/** An upstream to which clients are sent. */
+/** An upstream, or a bucket, to which clients are sent. */
 export interface RedirectMount {
   /** The whole prefix in the URL, without a trailing slash; `''` at the root. */
   readonly prefix: string
@@ -11,16 +11,16 @@ export interface RedirectMount {
   readonly cacheControl: string
   /** Fields of the request that decide whether it is one, for `Vary`. */
   readonly vary?: string | undefined
-  /** The `Location` for a request. @throws {MediaError} `bad-path` */
+  /** The `Location` for a request. @throws {MediaError} `bad-path`; for a bucket also `not-found`, and what its source throws */
   locationOf (request: FastifyRequest): string | Promise<string>
 }
 
 declare module 'fastify' {
   interface FastifyReply {
     /**
-     * Sends the client to the upstream itself.
+     * Sends the client to the upstream itself, or to the bucket.
      *
-     * @throws {MediaError} `bad-path` for what could lead out of the upstream's base
+     * @throws {MediaError} `bad-path` for what could lead out of the upstream's base; what `locationOf` throws
      */
     redirectUpstream (mount: RedirectMount): Promise<FastifyReply>
   }

@@ -16,6 +16,8 @@ export interface SecurityHeadersOptions {
    * names where it has them, or `all`: nothing is added.
    */
   passes?: 'none' | 'own' | 'all'
+  /** What the documents that would be shut off may do instead: a `Content-Security-Policy`, for pages of one's own. */
+  policy?: string
 }
 
 /** Inline styles and data images are part of how SVG is drawn; nothing is loaded, nothing runs. */
@@ -30,14 +32,14 @@ export default fp(async function securityHeaders (app, options: SecurityHeadersO
   const fields = Object.entries(headers)
   const needsSandbox = sandboxTest(options.sandbox ?? 'svg')
 
-  const { passes = 'none' } = options
+  const { passes = 'none', policy = SANDBOX } = options
   if (passes === 'all') return
 
   app.addHook('onSend', function setSecurityHeaders (_request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload: unknown) => void) {
     if (passes === 'none') reply.headers(headers)
     else for (const [name, value] of fields) if (!reply.hasHeader(name)) reply.header(name, value)
     const type = reply.representation?.type ?? reply.getHeader('content-type')
-    if (typeof type === 'string' && needsSandbox(type) && !reply.hasHeader('content-security-policy')) reply.header('content-security-policy', SANDBOX)
+    if (typeof type === 'string' && needsSandbox(type) && !reply.hasHeader('content-security-policy')) reply.header('content-security-policy', policy)
     done(null, payload)
   })
 }, { fastify: '5.x', name: 'fastify-media-security-headers' })

@@ -5,7 +5,7 @@ import { selectCoding } from '../lib/http/accept-encoding.ts'
 import type { DigestMemory } from '../lib/http/digest-memory.ts'
 import { addVary } from '../lib/http/vary.ts'
 import { listingFormat, listingJson, listingPage, type ListingView } from '../lib/listing.ts'
-import { lastSegment } from '../lib/paths/last-segment.ts'
+import { downloadName } from '../lib/paths/download-name.ts'
 import { childKey, decodePath, encodeSegment, pathBelow, rawBelow, type Key, type RequestPath } from '../lib/paths/request-path.ts'
 import { fallbackKey, type Fallback } from '../lib/paths/fallback.ts'
 import type { ContentCoding, Representation } from '../lib/representation.ts'
@@ -106,12 +106,9 @@ function select (request: FastifyRequest, found: FoundFile): Representation {
   return (coding === undefined ? undefined : encoded[coding]) ?? found.representation
 }
 
-/** `?download` saves under the file's own name, `?download=name` under another. */
-function downloadOptions (request: FastifyRequest, key: Key): { downloadName: string } | undefined {
-  const { download } = request.query as Record<string, string | string[] | undefined>
-  if (download === undefined) return undefined
-  const asked = typeof download === 'string' ? lastSegment(download.trim()) : ''
-  return { downloadName: asked === '' ? lastSegment(key) : asked }
+function downloadOptions ({ query }: FastifyRequest, key: Key): { downloadName: string } | undefined {
+  const name = downloadName(query, key)
+  return name === undefined ? undefined : { downloadName: name }
 }
 
 /**

@@ -10,7 +10,7 @@ export interface RedirectedParts {
   readonly proxyAt: ProxyMountAt
 }
 
-/** The URLs of one mount whose clients are sent to the upstream, or those of them that can follow. */
+/** The URLs of one mount whose clients are sent to the upstream or the bucket, or those of them that can follow. */
 export default async function redirected (scope: FastifyInstance, options: RedirectedParts): Promise<void> {
   const mount = options.redirectAt(scope.prefix)
   refusePattern(mount.prefix)

@@ -1,4 +1,5 @@
-import { createHmac, generateKeyPairSync, hash, randomBytes, sign } from 'node:crypto'
+import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { makeApiKey } from '../lib/api-keys.mjs'
 
 /** Credentials of one run: keys are new in each, and are in no file but the configuration of its server. */
 
@@ -22,15 +23,11 @@ export function makeCredentials () {
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }),
     tokens: listOf(TOKENS, place => token('HS256', claimsOf(place), bySecret)),
     rsaTokens: listOf(TOKENS, place => token('RS256', claimsOf(place), byRsa)),
-    apiKeys: listOf(KEYS, () => `fm_${randomBytes(32).toString('base64url')}`),
+    apiKeys: listOf(KEYS, makeApiKey),
     signingKey: { id: '2026-11', secret: randomBytes(32).toString('base64url') },
     /** Each differs, so that nobody may profit from having seen its URL before. */
     expiries: listOf(SIGNED_URLS, place => inSeconds(LIFETIME_SECONDS + place))
   }
-}
-
-export function hashOf (apiKey) {
-  return `sha256:${hash('sha256', apiKey, 'hex')}`
 }
 
 function claimsOf (place) {

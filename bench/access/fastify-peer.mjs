@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fastifyJwt from '@fastify/jwt'
 import fastifyRateLimit from '@fastify/rate-limit'
-import fastify, { LogController } from 'fastify'
-import { destination, pino } from 'pino'
+import { loggedFastify } from '../lib/logged-fastify.mjs'
 
 /**
  * The same bytes from memory with nothing around them, by @fastify/jwt as its documentation shows
@@ -10,17 +9,7 @@ import { destination, pino } from 'pino'
  */
 
 const { FILE, PORT, SECRET, ISSUER, AUDIENCE, LOG_FILE } = process.env
-const app = fastify({
-  ...(LOG_FILE === undefined ? {} : { loggerInstance: pino(destination({ dest: LOG_FILE, sync: false, minLength: 4096 })) }),
-  logController: new LogController({ disableRequestLogging: true })
-})
-// one line a request, in batches, as ours
-if (LOG_FILE !== undefined) {
-  app.addHook('onResponse', function logRequest (request, reply, done) {
-    request.log.info({ method: request.method, path: request.url, status: reply.statusCode, ms: reply.elapsedTime }, 'request')
-    done()
-  })
-}
+const app = loggedFastify(LOG_FILE)
 await app.register(fastifyJwt, { secret: SECRET, verify: { algorithms: ['HS256'], allowedIss: ISSUER, allowedAud: AUDIENCE } })
 await app.register(fastifyRateLimit, { global: false })
 

@@ -1,8 +1,9 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { checkAccessLog } from '../lib/access-log.mjs'
 import { cpuMicroseconds } from '../lib/proc.mjs'
 import { median } from '../lib/report.mjs'
+import { rotated } from '../lib/rounds.mjs'
 import { scratchDirectory } from '../lib/scratch.mjs'
 import { makeCredentials } from './credentials.mjs'
 import { runList, writeList } from './load.mjs'
@@ -11,8 +12,6 @@ import { verifyVariant } from './verify.mjs'
 
 /** A server that ends a run's connections still works for this long. */
 const SETTLE_MS = 30
-/** No access log has shorter lines. */
-const SHORTEST_LOG_LINE = 60
 
 /**
  * All variants in interleaved rounds, one server after the other: nothing is compared across
@@ -75,18 +74,14 @@ function tableOf (logs, runs, samples) {
   }
 }
 
-/** A server whose access log is not there was measured without its work. */
 function checkLogs (servers, runs, samples) {
   for (const [name, { logFile }] of Object.entries(servers)) {
-    const requests = runs.filter(({ server }) => server === name).flatMap(run => samples.get(run.name)).reduce((sum, sample) => sum + sample.requests, 0)
-    const { size } = statSync(logFile, { throwIfNoEntry: false }) ?? { size: 0 }
-    if (size < requests * SHORTEST_LOG_LINE) throw new Error(`${name}: Expected a log of ${requests} lines but received ${size} bytes`)
+    checkAccessLog({ name, logFile }, runs.filter(({ server }) => server === name).flatMap(run => samples.get(run.name)).reduce((sum, sample) => sum + sample.requests, 0))
   }
 }
 
 /** From another start in each round, and every other backwards, so that none always follows the same. */
 function inTurn (list, round) {
-  const start = round % list.length
-  const rotated = [...list.slice(start), ...list.slice(0, start)]
-  return round % 2 === 0 ? rotated : rotated.toReversed()
+  const turned = rotated(list, round)
+  return round % 2 === 0 ? turned : turned.toReversed()
 }

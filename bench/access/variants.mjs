@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { sign } from '../../dist/lib/url/index.js'
+import { hashOf } from '../lib/api-keys.mjs'
 import { startNode, startOurs } from '../lib/peers.mjs'
-import { AUDIENCE, hashOf, ISSUER } from './credentials.mjs'
+import { AUDIENCE, ISSUER } from './credentials.mjs'
 
 /** The file that is asked for: random bytes under a type that nobody compresses. */
 export const FILE = '20k.jpg'

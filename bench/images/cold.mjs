@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuMicroseconds } from '../lib/proc.mjs'
 import { median } from '../lib/report.mjs'
+import { rotated } from '../lib/rounds.mjs'
 import { getAll } from './client.mjs'
 import { checkAnswer, likenessTo } from './likeness.mjs'
 import { runThumbnail, startBare, startIpx, startMedia } from './makers.mjs'
@@ -100,9 +101,4 @@ async function measureSpeed (target, { ours, ipx, root, plan, likeness }) {
 
 function bytesOf (answers) {
   return answers.reduce((sum, { body }) => sum + body.length, 0)
-}
-
-function rotated (list, by) {
-  const start = by % list.length
-  return [...list.slice(start), ...list.slice(0, start)]
 }

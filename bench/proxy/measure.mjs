@@ -3,6 +3,7 @@ import { runLoad } from '../lib/load.mjs'
 import { cpuMicroseconds } from '../lib/proc.mjs'
 import { median } from '../lib/report.mjs'
 import { request } from '../lib/request.mjs'
+import { rotated } from '../lib/rounds.mjs'
 import { MIB } from './files.mjs'
 import { isNeeded } from './figures.mjs'
 import { compiling, missing, starters } from './servers.mjs'
@@ -100,9 +101,4 @@ function tableOf (servers, samples) {
       return median(valuesOf(what, name, 'ours').slice(0, theirs.length).map((ours, round) => ours / theirs[round]))
     }
   }
-}
-
-function rotated (list, by) {
-  const start = by % list.length
-  return [...list.slice(start), ...list.slice(0, start)]
 }

@@ -1,16 +1,15 @@
-import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { checkAccessLog } from '../lib/access-log.mjs'
 import { runLoad } from '../lib/load.mjs'
 import { cpuMicroseconds, peakResidentBytes } from '../lib/proc.mjs'
 import { median } from '../lib/report.mjs'
+import { rotated } from '../lib/rounds.mjs'
 import { cases, MIB, verifyCase } from './cases.mjs'
 import { isNeeded } from './figures.mjs'
 import { compiling, starters } from './servers.mjs'
 
 /** A server that ends a run's connections still works for this long. */
 const SETTLE_MS = 30
-/** No access log has shorter lines. */
-const SHORTEST_LOG_LINE = 60
 
 /**
  * All cases over all servers, in interleaved rounds whose order rotates.
@@ -87,16 +86,8 @@ function tableOf (logs, servers, samples, peaks) {
   }
 }
 
-/** A server whose access log is not there was measured without its work. */
 function checkLogs (servers, samples) {
-  for (const { name, logFile } of servers) {
-    const requests = [...samples].filter(([key]) => key.endsWith(` ${name}`)).flatMap(([, list]) => list).reduce((sum, sample) => sum + sample.requests, 0)
-    const { size } = statSync(logFile, { throwIfNoEntry: false }) ?? { size: 0 }
-    if (size < requests * SHORTEST_LOG_LINE) throw new Error(`${name}: Expected a log of ${Math.round(requests)} lines but received ${size} bytes`)
+  for (const server of servers) {
+    checkAccessLog(server, [...samples].filter(([key]) => key.endsWith(` ${server.name}`)).flatMap(([, list]) => list).reduce((sum, sample) => sum + sample.requests, 0))
   }
-}
-
-function rotated (list, by) {
-  const start = by % list.length
-  return [...list.slice(start), ...list.slice(0, start)]
 }

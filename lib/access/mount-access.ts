@@ -1,7 +1,10 @@
+import type { IncomingMessage } from 'node:http'
 import type { Config, MountConfig } from '../config/schema.ts'
 import { originalPath, placesOf, prefixAt } from '../image/places.ts'
 import { mayAskForVariant } from '../image/reading.ts'
 import { decodePath } from '../paths/request-path.ts'
+import { isResumable } from '../writing/resumable/protocol.ts'
+import { isWritable } from '../writing/writable-mounts.ts'
 import { requirementFor } from './requirement.ts'
 
 /** What the plugin `auth` is registered with in a mount's scope. */
@@ -14,13 +17,23 @@ export interface MountAccess {
   readonly coversAll: boolean
   readonly pathOf: (target: string) => string
   readonly others: readonly string[]
+  readonly judgedAs?: ((request: IncomingMessage) => string | undefined) | undefined
   readonly signedBy: string | undefined
   readonly mayNeedSignature: (target: string) => boolean
 }
 
+/** Who may do what, in words: a mount that can be written to and does not say by whom is only read. */
+export function accessOf (mount: MountConfig): MountConfig['access'] {
+  return mount.access ?? (isWritable(mount) ? readersOnly : undefined)
+}
+
+/** Who may do what where nothing is said of writing. */
+export const readersOnly: NonNullable<MountConfig['access']> = Object.freeze({ read: 'public', write: 'nobody', methods: {}, readScopes: [], writeScopes: [], passCredentials: false, except: [] })
+
 /** Whether there is anything about a mount that not everybody may do. */
-export function isProtected ({ access, images, delivery }: MountConfig): boolean {
-  return access !== undefined || (delivery === 'serve' && images.mode === 'signed')
+export function isProtected (mount: MountConfig): boolean {
+  const { images, delivery } = mount
+  return accessOf(mount) !== undefined || (delivery === 'serve' && images.mode === 'signed')
 }
 
 /**
@@ -30,12 +43,12 @@ export function isProtected ({ access, images, delivery }: MountConfig): boolean
  * @param root that of the app
  */
 export function mountAccess (config: Readonly<Config>, mount: MountConfig, { prefix, root }: { prefix: string, root: string }): MountAccess {
-  const { access, delivery, images, permission, plugins } = mount
+  const { delivery, images, permission, plugins } = mount
   const within = mount.prefix === '/' ? '/' : `${mount.prefix}/`
   const place = { prefix: prefixAt(prefix), root }
   const readsIpx = delivery === 'serve' && images.mode !== 'off' && images.grammars.includes('ipx')
   return {
-    access,
+    access: accessOf(mount),
     mount: mount.prefix,
     isReadOnly: delivery !== 'gateway' && permission === 'read',
     isGateway: delivery === 'gateway',
@@ -43,9 +56,15 @@ export function mountAccess (config: Readonly<Config>, mount: MountConfig, { pre
     coversAll: true,
     pathOf: readsIpx ? target => decodePath(originalPath(target, place)) : decodePath,
     others: config.mounts.filter(other => other !== mount && isProtected(other) && other.prefix.startsWith(within)).map(other => root + other.prefix),
+    judgedAs: isWritable(mount) ? asResumed : undefined,
     signedBy: delivery === 'serve' && images.mode === 'signed' ? signerOf(config, mount) : undefined,
     mayNeedSignature: mayAskForVariant
   }
+}
+
+/** Whoever asks how far a resumable upload is has to be known as who began it: that reads no file. */
+function asResumed (request: IncomingMessage): string | undefined {
+  return request.method === 'HEAD' && isResumable(request) ? 'PATCH' : undefined
 }
 
 /** What the plugin `order` is registered with. */
@@ -61,7 +80,8 @@ export interface MountOrder {
  *
  * @param root the prefix of the app within its host
  */
-export function mountOrder ({ mounts }: Readonly<Config>, { access, prefix }: MountConfig, root: string): MountOrder | undefined {
+export function mountOrder ({ mounts }: Readonly<Config>, mount: MountConfig, root: string): MountOrder | undefined {
+  const [access, { prefix }] = [accessOf(mount), mount]
   if (access === undefined) return undefined
   const { except } = access
   return {

@@ -34,6 +34,7 @@ export class HotFiles implements Keeper<Entry> {
   readonly #entries = new Set<Entry>()
   #latest: Entry | undefined
   #bytes = 0
+  #doubted = -Infinity
 
   constructor (options: Partial<HotFileOptions> = {}) {
     this.#options = { ...hotFileDefaults, ...options }
@@ -52,33 +53,43 @@ export class HotFiles implements Keeper<Entry> {
   /** A source whose files are remembered here. Missing keys and directories are not. */
   over (source: Source): Source {
     const entries = new Map<Key, Entry>()
-    const lookups = new Map<Key, Promise<Found | undefined>>()
+    const lookups = new Map<Key, Lookup>()
     const { revalidateMs, staleMs } = this.#options
 
-    const lookUp = async (key: Key): Promise<Found | undefined> => {
-      try {
-        return this.#remember(entries, key, await source.stat(key))
-      } finally {
-        lookups.delete(key)
+    const lookUp = (key: Key): Lookup => {
+      const begun = performance.now()
+      const lookup: Lookup = {
+        begun,
+        found: Promise.resolve().then(() => source.stat(key)).then(found => this.#remember(entries, { key, begun }, found)).finally(() => {
+          if (lookups.get(key) === lookup) lookups.delete(key)
+        })
       }
+      lookups.set(key, lookup)
+      return lookup
     }
 
     return {
       stat: key => {
         const entry = entries.get(key)
-        if (entry !== undefined && performance.now() - entry.checked < revalidateMs) {
+        const isDoubted = entry !== undefined && entry.checked <= this.#doubted
+        if (entry !== undefined && !isDoubted && performance.now() - entry.checked < revalidateMs) {
           this.#touch(entry)
           return entry.found
         }
-        let lookup = lookups.get(key)
-        if (lookup === undefined) lookups.set(key, lookup = lookUp(key))
-        if (entry === undefined || staleMs === 0 || performance.now() - entry.checked >= revalidateMs + staleMs) return lookup
-        lookup.catch(() => {}) // the next who asks is told
+        const underWay = lookups.get(key)
+        const { found } = underWay !== undefined && underWay.begun > this.#doubted ? underWay : lookUp(key)
+        if (entry === undefined || isDoubted || staleMs === 0 || performance.now() - entry.checked >= revalidateMs + staleMs) return found
+        found.catch(() => {}) // the next who asks is told
         return entry.found
       },
       list: async (key, limit) => await source.list(key, limit),
       close: async () => await source.close()
     }
+  }
+
+  /** Every file is looked at anew when it is asked for next. Looks under way may have seen what was before: what they find is not believed either. */
+  doubt (): void {
+    this.#doubted = performance.now()
   }
 
   /** Called by a representation that has read its bytes. */
@@ -95,16 +106,16 @@ export class HotFiles implements Keeper<Entry> {
     this.#bytes -= entry.bytes
   }
 
-  #remember (entries: Map<Key, Entry>, key: Key, found: Found | undefined): Found | undefined {
+  #remember (entries: Map<Key, Entry>, { key, begun }: { key: Key, begun: number }, found: Found | undefined): Found | undefined {
     const known = entries.get(key)
     if (known !== undefined && found?.kind === 'file' && known.isStill(found)) {
-      known.checked = performance.now()
+      known.checked = Math.max(known.checked, begun)
       this.#touch(known)
       return known.found
     }
     if (known !== undefined) this.drop(known)
     if (found?.kind !== 'file') return found
-    const entry = new Entry(key, entries, found, costOf(key, found))
+    const entry = new Entry({ key, begun }, entries, found)
     entry.found = this.#kept(found, entry)
     entries.set(key, entry)
     this.#entries.add(entry)
@@ -136,20 +147,28 @@ export class HotFiles implements Keeper<Entry> {
   }
 }
 
+/** A look at the source. */
+interface Lookup {
+  readonly begun: number
+  readonly found: Promise<Found | undefined>
+}
+
 /** One file's place in the order of use. */
 class Entry {
   readonly key: Key
   readonly entries: Map<Key, Entry>
   found: FoundFile
   bytes: number
-  checked = performance.now() // a clock that nobody sets back
+  /** When the look began that last showed it, by a clock that nobody sets back. */
+  checked: number
   readonly #seen = Date.now()
 
-  constructor (key: Key, entries: Map<Key, Entry>, found: FoundFile, bytes: number) {
+  constructor ({ key, begun }: { key: Key, begun: number }, entries: Map<Key, Entry>, found: FoundFile) {
     this.key = key
+    this.checked = begun
     this.entries = entries
     this.found = found
-    this.bytes = bytes
+    this.bytes = costOf(key, found)
   }
 
   /** Whether a new look at the source shows what is kept, beyond the doubt of a coarse clock. */

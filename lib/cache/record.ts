@@ -22,6 +22,9 @@ const MAGIC = 0x46_4d_56_01
  */
 const PREFIX_BYTES = 20
 
+/** The longest header. */
+export const MAX_HEADER_BYTES = PREFIX_BYTES + MAX_FACTS_BYTES
+
 const printable = /^[\x20-\x7e]{1,256}$/
 
 /** The header of a stored variant, read. */

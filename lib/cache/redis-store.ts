@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
-import type { ByteRange } from '../http/range.ts'
 import { EVERYTHING } from './purge-tags.ts'
 import { isWhole, parseRecord, recordHeader, refusalOf } from './record.ts'
 import { redisLease } from './redis-lease.ts'
 import type { RedisLink } from './redis-link.ts'
 import { claimScript, forgetScript, keepScript } from './redis-scripts.ts'
-import type { MakingLease, NewVariant, StoredVariant, VariantFacts, VariantKey, VariantStore } from './store.ts'
+import type { MakingLease, NewVariant, StoredVariant, VariantKey, VariantStore } from './store.ts'
+import { WholeVariant } from './whole-variant.ts'
 
 /** What is kept in Redis. Redis' own `maxmemory` bounds all of it together. */
 export interface RedisStoreOptions {
@@ -138,7 +138,7 @@ export class RedisStore implements VariantStore {
   async #parsed (record: Buffer, key: VariantKey): Promise<StoredVariant | undefined> {
     const header = parseRecord(record, key)
     const body = typeof header === 'object' ? record.subarray(header.start) : undefined
-    if (typeof header === 'object' && body !== undefined && isWhole(header, body)) return new RedisVariant(header.facts, body)
+    if (typeof header === 'object' && body !== undefined && isWhole(header, body)) return new WholeVariant(header.facts, body, 'redis')
     this.#link.report('What was kept as a variant in Redis is none')
     await this.#link.run(async redis => await redis.unlink(this.#placeOf(key)))
     return undefined
@@ -158,27 +158,6 @@ export class RedisStore implements VariantStore {
       cursor = next
     } while (cursor !== '0')
     return found
-  }
-}
-
-class RedisVariant implements StoredVariant {
-  readonly type
-  readonly tags
-  readonly quality
-  readonly bytes: Buffer
-  readonly size: number
-  readonly tier = 'redis'
-
-  constructor ({ type, tags, quality }: VariantFacts, bytes: Buffer) {
-    this.type = type
-    this.tags = tags
-    this.quality = quality
-    this.bytes = bytes
-    this.size = bytes.length
-  }
-
-  async open (range?: ByteRange): Promise<Buffer> {
-    return range === undefined ? this.bytes : this.bytes.subarray(range.start, range.end + 1)
   }
 }
 

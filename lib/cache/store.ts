@@ -26,7 +26,7 @@ export interface StoredVariant extends VariantFacts {
   /** The bytes, where they are in memory already. Shared by all who get them: never written to. */
   readonly bytes?: Buffer | undefined
   /** Which tier had it. */
-  readonly tier: 'memory' | 'disk' | 'redis'
+  readonly tier: 'memory' | 'disk' | 'redis' | 's3'
   /** @throws {StoreFault} where the bytes are gone or damaged: treat it as a miss */
   open (range?: ByteRange): Promise<Body>
 }

@@ -18,7 +18,7 @@ export interface CheckOptions {
 export async function accessMistakes (config: Loose, { base, shown, ownStrategies }: CheckOptions): Promise<Mistake[]> {
   const strategies = Object.entries(record(config.strategies)).map(([name, strategy]) => [name, record(strategy)] as const)
   const mounts = list(config.mounts).map(record)
-  const prefixes = mounts.flatMap(({ prefix }) => typeof prefix === 'string' ? [withoutTrailingSlash(prefix)] : [])
+  const prefixes = [...mounts, record(config.api)].flatMap(({ prefix }) => typeof prefix === 'string' ? [withoutTrailingSlash(prefix)] : [])
   const told = strategies.length === 0 ? [] : await (await import('./strategy-relations.ts')).strategiesMistakes(strategies, { base, prefixes }) // who has none needs nothing of them
   const configured = strategies.map(([name, { driver, mode }]) => [name, mode === 'report-only' ? 'report-only' : driver] as const)
   const drivers: Drivers = new Map([...configured, ...ownStrategies.map(name => [name, 'own'] as const)])
@@ -27,7 +27,8 @@ export async function accessMistakes (config: Loose, { base, shown, ownStrategie
     ...nameMistakes(strategies.map(([name]) => name), ownStrategies),
     ...mounts.flatMap((mount, place) => ruleMistakes(mount, `mounts[${place}]`, drivers, shown)),
     ...mounts.flatMap((mount, place) => signerMistakes(record(mount.images), `mounts[${place}].images`, drivers, shown)),
-    ...mounts.flatMap((mount, place) => limitMistakes(mount, `mounts[${place}]`))
+    ...mounts.flatMap((mount, place) => limitMistakes(mount, `mounts[${place}]`)),
+    ...config.api === undefined ? [] : [...ruleMistakes(record(config.api), 'api', drivers, shown), ...limitMistakes(record(config.api), 'api')]
   ]
 }
 
@@ -47,23 +48,25 @@ function nameMistakes (configured: readonly string[], own: readonly string[]): M
 
 function ruleMistakes ({ access, prefix, sharedCache }: Loose, path: string, drivers: Drivers, shown: (value: unknown) => string): Mistake[] {
   const { read, write, methods, except } = record(access)
-  const rules: Array<[name: string, rule: unknown, reads: boolean]> = [['read', read, true], ['write', write, false], ...Object.entries(record(methods)).map(([method, rule]): [string, unknown, boolean] => [`methods.${method}`, rule, isReading(method)])]
+  const closed = (reads: boolean): string | undefined => path === 'api' ? 'the API may not be for everybody' : reads ? undefined : 'whatever is no reading may not be for everybody'
+  const rules: Array<[name: string, rule: unknown, closed: string | undefined]> = [['read', read, closed(true)], ['write', write, closed(false)], ...Object.entries(record(methods)).map(([method, rule]): [string, unknown, string | undefined] => [`methods.${method}`, rule, closed(isReading(method))])]
   const below = typeof prefix === 'string' && prefix !== '/' ? `${withoutTrailingSlash(prefix)}/` : '/'
   return [
-    ...rules.filter(([, rule]) => rule !== undefined).flatMap(([name, rule, reads]) => ruleMistake(rule, { path: `${path}.access.${name}`, reads, drivers, shown })),
+    ...rules.filter(([, rule]) => rule !== undefined).flatMap(([name, rule, why]) => ruleMistake(rule, { path: `${path}.access.${name}`, closed: why, drivers, shown })),
     ...(record(access).passCredentials === true && sharedCache !== undefined ? [{ path: `${path}.access.passCredentials`, message: 'Expected false, because sharedCache keeps one answer for all, and the origin would answer one client' }] : []),
     ...list(except).flatMap((route, index) => typeof route === 'string' && !route.startsWith(below) ? [{ path: `${path}.access.except[${index}]`, message: `Expected a path below ${below} but received ${shown(route)}` }] : [])
   ]
 }
 
-function ruleMistake (rule: unknown, { path, reads, drivers, shown }: { path: string, reads: boolean, drivers: Drivers, shown: (value: unknown) => string }): Mistake[] {
-  if (rule === 'public' && !reads) return [{ path, message: 'Expected nobody or names of strategies, because whatever is no reading may not be for everybody' }]
+/** @param place.closed why it may not be for everybody, where it may not */
+function ruleMistake (rule: unknown, { path, closed, drivers, shown }: { path: string, closed: string | undefined, drivers: Drivers, shown: (value: unknown) => string }): Mistake[] {
+  if (rule === 'public' && closed !== undefined) return [{ path, message: `Expected nobody or names of strategies, because ${closed}` }]
   try {
     const known = [...drivers.keys()]
     const names = namesIn(rule)
     return [
       ...names.filter(name => !drivers.has(name)).map(name => ({ path, message: `Expected the name of a strategy but received ${shown(name)}${didYouMean(name, known)}` })),
-      ...(reads ? [] : names.filter(name => drivers.get(name) === 'report-only').map(name => ({ path, message: `Expected strategies that refuse, because whatever is no reading may not be for everybody, but ${name} is in mode report-only` })))
+      ...(closed === undefined ? [] : names.filter(name => drivers.get(name) === 'report-only').map(name => ({ path, message: `Expected strategies that refuse, because ${closed}, but ${name} is in mode report-only` })))
     ]
   } catch (error) {
     return [{ path, message: `${(error as Error).message} but received ${shown(rule)}` }]

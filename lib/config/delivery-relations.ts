@@ -18,6 +18,7 @@ const meaning: Record<string, { readonly for: readonly Delivery[], readonly inst
   redirect: { for: ['redirect', 'auto'] },
   integrity: { for: ['proxy', 'auto'] },
   digest: { for: ['serve'] },
+  writing: { for: ['serve'] },
   images: { for: ['serve'] },
   index: { for: ['serve'] },
   listing: { for: ['serve'] },
@@ -30,19 +31,35 @@ export function deliveryMistakes (mount: Loose, path: string, drivers: ReadonlyM
   const delivery = deliveries.find(word => word === mount.delivery)
   if (delivery === undefined) return [] // told elsewhere
   return [
-    ...sideMistakes(mount, path, delivery),
+    ...sideMistakes(mount, path, { delivery, drivers }),
     ...Object.keys(meaning).flatMap(key => idleMistakes(mount, path, { key, delivery })),
     ...(delivery === 'serve' ? servedMistakes(mount, path, drivers) : upstreamMountMistakes(mount, path)),
-    ...redirectMistakes(record(mount.redirect), `${path}.redirect`, delivery)
+    ...redirectMistakes(record(mount.redirect), `${path}.redirect`, delivery),
+    ...(delivery === 'redirect' && mount.source !== undefined ? bucketMistakes(mount, path, drivers) : [])
   ]
 }
 
-/** The bytes come from a source, or from an upstream. */
-function sideMistakes ({ source, upstream }: Loose, path: string, delivery: Delivery): Mistake[] {
-  const [needed, other, given, spare] = delivery === 'serve' ? ['source', 'upstream', source, upstream] as const : ['upstream', 'source', upstream, source] as const
+/** The bytes come from a source, or from an upstream; clients are sent to an upstream, or to a bucket. */
+function sideMistakes ({ source, upstream }: Loose, path: string, { delivery, drivers }: { delivery: Delivery, drivers: ReadonlyMap<string, unknown> }): Mistake[] {
+  const isBucket = delivery === 'redirect' && source !== undefined
+  const [needed, other, given, spare] = delivery === 'serve' || isBucket ? ['source', 'upstream', source, upstream] as const : ['upstream', 'source', upstream, source] as const
+  const reason = isBucket ? 'because clients are sent to the bucket of the source' : `because delivery is "${delivery}"`
+  const hint = delivery === 'auto' && drivers.get(String(source)) === 's3' ? ': clients are sent to a bucket by "redirect", and get its files by "serve"' : ''
   return [
-    ...(given === undefined ? [{ path: `${path}.${needed}`, message: `Expected the name of ${needed === 'source' ? 'a source' : 'an upstream'}, because delivery is "${delivery}"` }] : []),
-    ...(spare === undefined ? [] : [{ path: `${path}.${other}`, message: `Expected none, because delivery is "${delivery}"` }])
+    ...(given === undefined ? [{ path: `${path}.${needed}`, message: `Expected the name of ${needed === 'source' ? 'a source' : 'an upstream'}, ${reason}` }] : []),
+    ...(spare === undefined ? [] : [{ path: `${path}.${other}`, message: `Expected none, ${reason}${hint}` }])
+  ]
+}
+
+/** What is about upstreams means nothing for a bucket: its URLs are signed, and go to one client, for a while. */
+function bucketMistakes ({ source, upstreamPath, redirect }: Loose, path: string, drivers: ReadonlyMap<string, unknown>): Mistake[] {
+  const { upstreamPath: pathSchema, redirect: { properties } } = Config.properties.mounts.items.properties
+  const idle = ['base', 'template', 'query', 'cache'].filter(key => !isDefault(record(redirect)[key], record(properties)[key])).map(key => `redirect.${key}`)
+  if (!isDefault(upstreamPath, pathSchema)) idle.push('upstreamPath')
+  const driver = drivers.get(String(source))
+  return [
+    ...(typeof driver !== 'string' || driver === 's3' ? [] : [{ path: `${path}.source`, message: `Expected a source of driver "s3", because delivery is "redirect": clients cannot be sent to one of driver "${driver}"` }]),
+    ...idle.map(key => ({ path: `${path}.${key}`, message: 'Expected none, because clients are sent to the bucket of the source: it is for an upstream' }))
   ]
 }
 
@@ -55,7 +72,7 @@ function idleMistakes (mount: Loose, path: string, { key, delivery }: { key: str
 }
 
 /** A section is at its default when all that it holds is. */
-function isDefault (value: unknown, schema: unknown): boolean {
+export function isDefault (value: unknown, schema: unknown): boolean {
   const { default: ours, properties } = record(schema)
   if (value === undefined || isDeepStrictEqual(value, ours)) return true
   // What has no default is there or is not.

@@ -12,7 +12,12 @@ const VariantCache = Section('Where variants are kept once they are made', {
   memoryBytes: Bytes('Finished variants kept in memory', memoryStoreDefaults.totalBytes),
   directory: defaulted(Type.String({ description: 'The directory of the tier on disk: absolute, or from the configuration file\'s own. Several processes may share it', minLength: 1, env: 'IMAGE_CACHE' }), '.cache'),
   diskBytes: Bytes('What is kept on disk; the variants unused for the longest go first. 0 keeps nothing there', DISK_STORE_BYTES),
-  redis: Type.Optional(Like('redis://localhost:6379', '^rediss?://[^\\s]+$', { description: 'A Redis server that instances share, in place of the disk', env: 'IMAGE_CACHE_REDIS' }))
+  redis: Type.Optional(Like('redis://localhost:6379', '^rediss?://[^\\s]+$', { description: 'A Redis server that instances share, in place of the disk', env: 'IMAGE_CACHE_REDIS' })),
+  s3: Type.Optional(Type.Object({
+    source: Type.String({ description: 'The name of a source of driver `s3`', minLength: 1 }),
+    prefix: defaulted(Like('.variants/', '^(?:[^/\\\\\\x00-\\x1f]+/)*$', { description: 'What begins the names of objects; it ends in a slash. Beginning with a dot, it is hidden from sources of the same bucket' }), '.variants/'),
+    days: Count('How many days a variant is kept', 30, 3650)
+  }, { ...strict, description: 'A bucket that instances share, in place of the disk: purges reach all of them where `redis` is there too' }))
 })
 
 /** How variants are made and kept. */

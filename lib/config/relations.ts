@@ -10,6 +10,8 @@ import { didYouMean, spellPath, type Mistake } from './mistakes.ts'
 import { attempt, list, record, type Loose } from './loose.ts'
 import { accessMistakes, type CheckOptions } from './access-relations.ts'
 import { upstreamMistakes } from './upstream-relations.ts'
+import { eventMistakes } from './event-relations.ts'
+import { writingMistakes } from './writing-relations.ts'
 
 /** Prefixes at which the root app has routes of its own. */
 const takenPrefixes = new Set(['/health/live', '/health/ready', '/_media/listing'])
@@ -36,8 +38,11 @@ export async function relationMistakes (input: unknown, options: CheckOptions): 
     ...(await Promise.all(sources.map(async ([name, source]) => await rootMistakes(name, source, base, shown)))).flat(),
     ...await upstreamMistakes(config, base, shown),
     ...await accessMistakes(config, options),
+    ...await writingMistakes(config, base, shown),
+    ...await eventMistakes(config, { base, shown }),
     ...mounts.flatMap((mount, place) => needSource(mount.source, `mounts[${place}].source`)),
     ...mounts.flatMap((_mount, place) => prefixMistakes(mounts, place)),
+    ...apiMistakes(record(config.api), mounts),
     ...mounts.flatMap((mount, place) => policyMistakes(mount, `mounts[${place}]`)),
     ...mounts.flatMap(({ images }, place) => imageMistakes(record(images), `mounts[${place}].images`, needSource))
   ]
@@ -82,6 +87,15 @@ function prefixMistakes (mounts: readonly Loose[], place: number): Mistake[] {
   const taken = takenPrefixes.has(prefix) ? 'the server\'s own' : `that of mounts[${first}]`
   const free = first === place && !takenPrefixes.has(prefix)
   return free ? [] : [{ path: `mounts[${place}].prefix`, message: `Expected a prefix of its own, but ${prefix} is ${taken}` }]
+}
+
+/** All below the prefix of the API is the API's. */
+function apiMistakes ({ prefix }: Loose, mounts: readonly Loose[]): Mistake[] {
+  if (typeof prefix !== 'string') return []
+  const own = `${withoutTrailingSlash(prefix)}/`.replace('//', '/')
+  const others = [...mounts.map((mount, place) => [mount.prefix, `mounts[${place}]`] as const), ...[...takenPrefixes].map(taken => [taken, 'the server itself'] as const)]
+  const held = others.find(([other]) => typeof other === 'string' && `${withoutTrailingSlash(other)}/`.replace('//', '/').startsWith(own))
+  return held === undefined ? [] : [{ path: 'api.prefix', message: `Expected a prefix below which nothing else is, but ${held[0] as string} is that of ${held[1]}` }]
 }
 
 function policyMistakes (mount: Loose, path: string): Mistake[] {

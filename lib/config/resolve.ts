@@ -80,7 +80,9 @@ const LEAST_SECRET = 8
 function writtenSecrets (config: unknown): string[] {
   const strategies = Object.values(record(record(config).strategies)).map(record)
   const written = strategies.flatMap(({ driver, key, keys }) => list(keys).map(each => record(each).secret).concat(driver === 'jwt' ? key : undefined))
-  return written.filter(text => typeof text === 'string').filter(text => text.length >= LEAST_SECRET)
+  const buckets = Object.values(record(record(config).sources)).map(record).flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken])
+  const webhooks = Object.values(record(record(record(config).events).webhooks)).map(webhook => record(webhook).secret).flatMap(secret => typeof secret === 'string' ? secret.split(/\s*\n\s*/) : [])
+  return [...written, ...buckets, ...webhooks].filter(text => typeof text === 'string').filter(text => text.length >= LEAST_SECRET)
 }
 
 /** A mistake that names the variable its value came from, and no secret. */
@@ -92,10 +94,15 @@ function told ({ path, message }: Mistake, sources: ReadonlyMap<string, string>,
 function normalise (config: Config, base: string): Config {
   for (const source of Object.values(config.sources)) {
     if (source.driver === 'file') source.root = resolve(base, source.root)
+    if (source.driver === 's3') resolveNames(source, ['ca', 'secretAccessKeyFile'], base)
   }
-  for (const { tls } of Object.values(config.upstreams)) {
-    for (const name of ['ca', 'cert', 'key'] as const) if (tls?.[name] !== undefined) tls[name] = resolve(base, tls[name])
+  for (const { tls } of Object.values(config.upstreams)) if (tls !== undefined) resolveNames(tls, ['ca', 'cert', 'key'], base)
+  for (const webhook of Object.values(config.events.webhooks)) {
+    resolveNames(webhook, ['ca', 'secretFile'], base)
+    webhook.mounts = webhook.mounts.map(withoutTrailingSlash)
   }
+  resolveNames(config.uploads, ['directory'], base)
+  if (config.api !== undefined) config.api.prefix = withoutTrailingSlash(config.api.prefix)
   for (const strategy of Object.values(config.strategies)) resolveKeyFiles(strategy, base)
   for (const plugin of Object.values(config.plugins)) if (plugin.module !== undefined) plugin.module = resolve(base, plugin.module)
   for (const mount of config.mounts) mount.prefix = withoutTrailingSlash(mount.prefix)
@@ -104,6 +111,11 @@ function normalise (config: Config, base: string): Config {
   config.images.cache.directory = resolve(base, config.images.cache.directory)
   if (config.log.file !== undefined) config.log.file = resolve(base, config.log.file)
   return config
+}
+
+/** Names of files that are there start from the directory of the configuration. */
+function resolveNames<K extends string> (named: { [name in K]?: string }, names: readonly K[], base: string): void {
+  for (const name of names) if (named[name] !== undefined) named[name] = resolve(base, named[name])
 }
 
 function resolveKeyFiles (strategy: StrategyConfig, base: string): void {

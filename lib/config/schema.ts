@@ -5,6 +5,7 @@ import { Access, MountPlugins, Plugins, RateLimit, RateLimits, Strategies, type 
 import { Images, ImageWork } from './image-schema.ts'
 import { Bytes, Count, defaulted, FilePath, Flag, Like, List, Milliseconds, Prefix, Rule, Section, strict, Words, type Input } from './schema-parts.ts'
 import { HttpCache, HttpSource, mountUpstream, RemoteSource, Upstream, Upstreams } from './upstream-schema.ts'
+import { Api, Events, S3Source, Uploads, Writing } from './writing-schema.ts'
 
 /**
  * The one truth about the configuration: types, defaults, checks, the table in
@@ -96,11 +97,12 @@ const Mount = Type.Object({
   ...mountUpstream,
   access: Type.Optional(Access),
   rateLimit: Type.Optional(RateLimit),
+  writing: Writing,
   plugins: MountPlugins,
   index: List('Files that stand for their directory: the first that is there', Name(), ['index.html']),
   listing: Flag('Whether a directory without an index file shows its members', false),
   fallback: Type.Optional(Fallback),
-  precompressed: Flag('Whether `.br`, `.zst` and `.gz` siblings of compressible files are sent to those who accept them', true),
+  precompressed: Flag('Whether `.br`, `.zst` and `.gz` siblings of compressible files are sent to those who accept them. Never on a `read-write` mount', true),
   cors: Type.Optional(Cors),
   resourcePolicy: Words('`Cross-Origin-Resource-Policy`: which sites may embed the files', ['cross-origin', 'same-site', 'same-origin'], 'cross-origin'),
   images: Images,
@@ -111,7 +113,7 @@ const Mount = Type.Object({
 const Sources = Type.Record(
   Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]*$' }),
   // oneOf and discriminator, so that a mistake is told in the words of the driver it was made in
-  Type.Unsafe<Static<typeof FileSource> | Static<typeof TreeSource> | Static<typeof HttpSource> | Static<typeof RemoteSource>>({ type: 'object', required: ['driver'], oneOf: [FileSource, TreeSource, HttpSource, RemoteSource], discriminator: { propertyName: 'driver' } }),
+  Type.Unsafe<Static<typeof FileSource> | Static<typeof TreeSource> | Static<typeof HttpSource> | Static<typeof RemoteSource> | Static<typeof S3Source>>({ type: 'object', required: ['driver'], oneOf: [FileSource, TreeSource, HttpSource, RemoteSource, S3Source], discriminator: { propertyName: 'driver' } }),
   { ...strict, description: 'Where files live, by name', examples: [{ files: { driver: 'file', root: 'files' } }] }
 )
 
@@ -126,6 +128,9 @@ export const Config = Type.Object({
   largeFiles: LargeFiles,
   images: ImageWork,
   httpCache: HttpCache,
+  uploads: Uploads,
+  events: Events,
+  api: Type.Optional(Api),
   rateLimits: RateLimits,
   strategies: defaulted(Strategies, {}),
   plugins: defaulted(Plugins, {}),
@@ -141,11 +146,11 @@ export type SourceConfig = Config['sources'][string]
 
 export type UpstreamConfig = Config['upstreams'][string]
 
-type SourceInput = Input<typeof FileSource> | Input<typeof TreeSource> | Input<typeof HttpSource> | Input<typeof RemoteSource>
+type SourceInput = Input<typeof FileSource> | Input<typeof TreeSource> | Input<typeof HttpSource> | Input<typeof RemoteSource> | Input<typeof S3Source>
 
-/** Of a source, or of an upstream. */
+/** Of a source, or of an upstream; clients are redirected to either. */
 type MountInput = Omit<Input<typeof Mount>, 'delivery' | 'source' | 'upstream'> & (
-  { delivery?: 'serve', source: string, upstream?: never } |
+  { delivery?: 'serve' | 'redirect', source: string, upstream?: never } |
   { delivery: Exclude<MountConfig['delivery'], 'serve'>, upstream: string, source?: never }
 )
 

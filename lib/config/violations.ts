@@ -74,6 +74,7 @@ function described ({ keyword, params }: ErrorObject, schema: Schema): string {
     case 'minimum': return `at least ${limit}`
     case 'maximum': return `at most ${limit}`
     case 'minLength': return 'a text that is not empty'
+    case 'maxLength': return `at most ${limit} characters`
     default: return `a list of at least ${limit}` // minItems
   }
 }

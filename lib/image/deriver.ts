@@ -4,23 +4,19 @@ import type { MakingLease, StoredVariant, VariantKey, VariantStore } from '../ca
 import { MediaError } from '../errors.ts'
 import { RepresentationChanged } from '../representation.ts'
 import type { FoundFile } from '../sources/source.ts'
+import { decodingBudget, inTurn, OUTPUT_SHARE, type Priority, type Queue } from './in-turn.ts'
 import type { ImageJob, ImageResult, JobInput } from './job.ts'
 import type { Transform } from '../transform/transform.ts'
 import { isPlain, Refusals } from './refusals.ts'
 import { memoryNeed, type HeaderFacts } from './sniff.ts'
 import type { Ingredients, Variant } from './variant.ts'
 
+export type { Priority, Queue } from './in-turn.ts'
+
 /** Who does the jobs: `WorkerPool` is one. */
 export interface Workers {
   run (job: ImageJob, inputs: readonly JobInput[], options: { signal: AbortSignal, maxInputBytes: number, deadlineMs?: number | undefined, needBytes?: number | undefined }): Promise<ImageResult>
 }
-
-/** Who decides when a job is done: `WorkQueue` is one. */
-export interface Queue {
-  run<T> (task: (signal: AbortSignal) => Promise<T>, options: { lane: string, pixels: number, priority: Priority, signal: AbortSignal }): Promise<T>
-}
-
-export type Priority = 'request' | 'background'
 
 /** How one variant is made. */
 export interface MakeOptions {
@@ -43,13 +39,6 @@ export interface Made {
   /** `made`, or the tier that had it. */
   readonly outcome: string
 }
-
-/** Estimated bytes that count as one pixel of the queue's budget: what a plain decode takes. */
-const BYTES_PER_PIXEL = 4
-/** What a pixel of the variant takes beside one that is decoded: measured 8 bytes. */
-const OUTPUT_SHARE = 2
-/** The budget that an original takes whose header does not tell its size. */
-const UNKNOWN_PIXELS = 50_000_000
 
 /** Makes variants: each once, however many ask, and keeps them. */
 export class Deriver {
@@ -134,16 +123,12 @@ export class Deriver {
     if ((memoryNeed(original.facts) ?? 0) > this.#workerBytes) {
       throw new MediaError('image-too-costly', { detail: `The image takes more memory than a worker may have: ${this.#workerBytes} bytes` })
     }
-    const run = async (pixels: number): Promise<ImageResult> => await this.#queue.run(
-      async running => await this.#workers.run(variant.job, await inputsOf(options.from), { signal: running, maxInputBytes: options.inputBytes, deadlineMs: options.deadlineMs, needBytes: memoryNeed(original.facts) }).catch(crowdedOut),
-      { lane: options.lane, pixels, priority: options.priority ?? 'request', signal }
-    )
     try {
-      const result = await run(budgetOf(variant)).catch(async (error: unknown) => {
-        if (!(error instanceof CrowdedOut)) throw error
-        // Alone. If that is too much still, whoever asks may come again.
-        return await run(Number.MAX_SAFE_INTEGER).catch((again: unknown) => { throw again instanceof CrowdedOut ? again.cause : again })
-      })
+      const result = await inTurn(
+        this.#queue,
+        async running => await this.#workers.run(variant.job, await inputsOf(options.from), { signal: running, maxInputBytes: options.inputBytes, deadlineMs: options.deadlineMs, needBytes: memoryNeed(original.facts) }),
+        { lane: options.lane, pixels: budgetOf(variant), priority: options.priority ?? 'request', signal }
+      )
       return this.#keep(variant, result)
     } catch (error) {
       if (error instanceof MediaError) this.#refusals.remember(error, { original: id, variant: variant.key, wasPlain: isPlain(variant.job) })
@@ -163,20 +148,9 @@ export class Deriver {
   }
 }
 
-/** A worker gave way, since all together took too much memory: the header had told too little. */
-class CrowdedOut extends Error {
-  override readonly name = 'CrowdedOut'
-}
-
-function crowdedOut (error: unknown): never {
-  throw error instanceof MediaError && error.code === 'busy' ? new CrowdedOut('The workers took too much memory together', { cause: error }) : error
-}
-
 /** What decoding and encoding take of the queue's budget. */
 function budgetOf ({ job, original: { facts } }: Variant): number {
-  const bytes = memoryNeed(facts)
-  const decoding = bytes === undefined ? UNKNOWN_PIXELS : bytes / BYTES_PER_PIXEL
-  return Math.ceil(decoding + (job.kind === 'variant' ? outputPixels(job.transform, facts) * OUTPUT_SHARE : 0))
+  return Math.ceil(decodingBudget(facts) + (job.kind === 'variant' ? outputPixels(job.transform, facts) * OUTPUT_SHARE : 0))
 }
 
 /** About as many as the variant will have. */

@@ -34,8 +34,23 @@ export interface InfoJob {
   readonly limits: JobLimits
 }
 
+/** To tell whether a picture may be kept, and what is kept in its place. */
+export interface KeepJob {
+  readonly kind: 'keep'
+  /** Whether all of it is decoded, to see that it is whole. */
+  readonly check: boolean
+  /** Whether it is decoded and encoded anew: nothing but the picture stays. */
+  readonly reencode: boolean
+  /** What stays of what it tells about itself. */
+  readonly metadata: 'all' | 'no-location' | 'none'
+  /** Pixels of the longer side. */
+  readonly maxSide?: number | undefined
+  /** `inputPixels` bounds one frame and all of them together. */
+  readonly limits: JobLimits
+}
+
 /** What an image worker is asked to do. Plain data: it crosses to another process as JSON. */
-export type ImageJob = VariantJob | InfoJob
+export type ImageJob = VariantJob | InfoJob | KeepJob
 
 /** Where a worker gets bytes: it opens a stored file itself, the rest is sent to it. */
 export type JobInput = StoredFile | Buffer | Readable
@@ -53,7 +68,7 @@ export interface OpenInput {
 
 /** What a job came to. */
 export interface ImageResult {
-  /** The encoded variant, or JSON for `info`. */
+  /** The encoded variant; JSON for `info`; for `keep` what is kept in place of the original, nothing where that is kept as it came. */
   readonly bytes: Buffer
   /** Plain facts beside the bytes, such as the quality that `q=auto` chose. */
   readonly facts: { readonly width?: number, readonly height?: number, readonly quality?: number, readonly frames?: number }

@@ -19,7 +19,7 @@ const PLAIN_SIDE = 1024
 
 /** Whether a job that ends its worker speaks against the original, and not against what is asked of it. */
 export function isPlain (job: ImageJob): boolean {
-  if (job.kind === 'info') return true
+  if (job.kind !== 'variant') return true
   const { w = 0, h = 0 } = job.transform
   return w + h > 0 && Math.max(w, h) <= PLAIN_SIDE && Object.keys(job.transform).every(name => plainOperations.has(name))
 }

@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os'
+import type { StoreOptions } from '../cache/open-store.ts'
 import type { PurgeOutcome, Purges } from '../cache/purges.ts'
 import type { Config, MountConfig } from '../config/schema.ts'
 import { MediaError } from '../errors.ts'
 import { cacheControl } from '../http/cache-control.ts'
 import { childKey, rootKey, type Key } from '../paths/request-path.ts'
 import type { Sources } from '../sources/registry.ts'
+import type { S3Source } from '../sources/s3.ts'
 import type { FoundFile } from '../sources/source.ts'
 import { readPreset } from '../transform/presets.ts'
+import type { ComingPicture } from '../writing/image-policy.ts'
 import type { Deriver } from './deriver.ts'
 import { MountImages, type ImagePolicy } from './mount-images.ts'
 import type { ReadingOptions } from './reading.ts'
@@ -29,12 +32,20 @@ export interface Images {
    * @param root that of the app, below its host
    */
   at (mount: MountConfig, prefix: string, root?: string): MountedImages | { readonly images: undefined }
+  /** Opens the variant cache now rather than with the first variant: purges of other instances are heard of from then on. */
+  ready (): Promise<void>
   /**
    * Forgets variants: once it settles nothing older is served.
    *
    * @param tag as `Purges.purge` takes it
    */
   purge (tag: string): Promise<PurgeOutcome>
+  /**
+   * What is kept in place of a picture that was uploaded; undefined where it is kept as it came.
+   *
+   * @throws {MediaError} as `applyImagePolicy`
+   */
+  keepable (picture: ComingPicture): Promise<Buffer | undefined>
   /** Settles when what was made is kept; closes workers, stores and, at last, the sources. */
   close (): Promise<void>
 }
@@ -64,8 +75,14 @@ export function imagesOf (config: Readonly<Config>, sources: Sources, log: Image
         fallbackImage: mount.images.fallback === undefined ? undefined : childKey(rootKey, mount.images.fallback)
       }
     },
+    async ready () {
+      await open()
+    },
     async purge (tag) {
       return await (await open()).purges.purge(tag)
+    },
+    async keepable (picture) {
+      return await (await open()).keepable(picture)
     },
     async close () {
       try {
@@ -77,11 +94,11 @@ export function imagesOf (config: Readonly<Config>, sources: Sources, log: Image
   }
 }
 
-async function openParts (work: Config['images'], { log, sources }: { log: ImageLog, sources: Sources }): Promise<{ deriver: Deriver, purges: Purges, close: () => Promise<void> }> {
+async function openParts (work: Config['images'], { log, sources }: { log: ImageLog, sources: Sources }): Promise<{ deriver: Deriver, purges: Purges, keepable: Images['keepable'], close: () => Promise<void> }> {
   // Loaded now: who serves plain files needs none of it.
-  const [{ openStore }, { Deriver }, { WorkQueue }, { WorkerPool }] = await Promise.all([import('../cache/open-store.ts'), import('./deriver.ts'), import('./work-queue.ts'), import('./workers/worker-pool.ts')])
+  const [{ openStore }, { Deriver }, { WorkQueue }, { WorkerPool }, { applyImagePolicy }] = await Promise.all([import('../cache/open-store.ts'), import('./deriver.ts'), import('./work-queue.ts'), import('./workers/worker-pool.ts'), import('../writing/image-policy.ts')])
   const concurrency = work.workers === 0 ? availableParallelism() : work.workers
-  const { store, purges } = await openStore(work.cache, fault => log.warn({ err: fault }, 'The variant cache failed'))
+  const { store, purges } = await openStore({ ...work.cache, s3: bucketOf(work.cache, sources) }, fault => log.warn({ err: fault }, 'The variant cache failed'))
   purges.onPurge(() => sources.doubt()) // what is made anew is made of what is there now
   const pool = new WorkerPool({ workers: concurrency, deadlineMs: work.deadlineMs, workerBytes: work.workerBytes, totalBytes: work.totalBytes, idleMs: work.idleMs, onEvent: event => tell(event, log) })
   const queue = new WorkQueue({ concurrency, maxWaiting: work.maxWaiting, maxWaitMs: work.maxWaitMs, pixels: work.pixelsInFlight })
@@ -89,6 +106,7 @@ async function openParts (work: Config['images'], { log, sources }: { log: Image
   return {
     deriver,
     purges,
+    keepable: async picture => await applyImagePolicy(picture, { workers: pool, queue, workerBytes: work.workerBytes }),
     async close () {
       await pool.close()
       await deriver.settled()
@@ -96,6 +114,11 @@ async function openParts (work: Config['images'], { log, sources }: { log: Image
       await store.close()
     }
   }
+}
+
+/** The bucket that a source names: the configuration was checked for that. */
+function bucketOf ({ s3 }: Config['images']['cache'], sources: Sources): StoreOptions['s3'] {
+  return s3 === undefined ? undefined : { ...s3, client: (sources.named(s3.source) as S3Source).client }
 }
 
 function policyOf ({ images }: MountConfig, place: Pick<ReadingOptions, 'root' | 'others' | 'keyOf'>): ImagePolicy {

@@ -21,8 +21,11 @@ export interface MountLimits {
   readonly principals: StageLimit<'principals'> | undefined
 }
 
+/** What is read of a mount here. */
+type LimitedMount = Pick<MountConfig, 'prefix' | 'delivery'> & { readonly rateLimit?: MountConfig['rateLimit'] | undefined, readonly images: Pick<MountConfig['images'], 'mode'> }
+
 /** To be made once for all places of a mount. @param counter undefined where no mount has limits */
-export function limitsOf ({ prefix: scopeName, rateLimit, delivery, images }: MountConfig, counter: RateCounter | undefined): MountLimits {
+export function limitsOf ({ prefix: scopeName, rateLimit, delivery, images }: LimitedMount, counter: RateCounter | undefined): MountLimits {
   if (rateLimit === undefined || counter === undefined) return { addresses: undefined, principals: undefined }
   const { addresses, principals, costs } = rateLimit
   const makes = delivery === 'serve' && images.mode !== 'off'

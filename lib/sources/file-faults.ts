@@ -2,8 +2,9 @@ import { lstat } from 'node:fs/promises'
 import { MediaError } from '../errors.ts'
 
 const missing = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE'])
-const refused = new Set(['EACCES', 'EPERM'])
+const refused = new Set(['EACCES', 'EPERM', 'EROFS'])
 const exhausted = new Set(['EMFILE', 'ENFILE'])
+const full = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 /** Whether a file system error means that nothing is there. */
 export function isMissing (error: unknown): boolean {
@@ -22,6 +23,7 @@ export async function fileFault (error: unknown, path: string): Promise<MediaErr
     return new MediaError('forbidden', { detail: 'The server may not read this file', cause: error, context: { fault: 'permission', errno: code, ...await ownership(path) } })
   }
   if (exhausted.has(code)) return new MediaError('out-of-descriptors', { cause: error, headers: { 'retry-after': '1' } })
+  if (full.has(code)) return new MediaError('insufficient-storage', { cause: error, context: { errno: code, path } })
   if (missing.has(code)) return new MediaError('not-found', { cause: error })
   return new MediaError('internal', { cause: error, context: { errno: code, path } })
 }

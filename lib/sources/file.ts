@@ -1,26 +1,17 @@
-import { constants, type BigIntStats, type Dirent } from 'node:fs'
-import { access, lstat, opendir, realpath } from 'node:fs/promises'
-import { join, sep } from 'node:path'
-import { typeOf, codingOf } from '../http/media-type.ts'
+import type { Dirent } from 'node:fs'
+import { opendir, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
 import { childKey, isAskable, type Key } from '../paths/request-path.ts'
-import type { Representation } from '../representation.ts'
-import { matchingPath } from './case-insensitive.ts'
+import { describing } from './file-description.ts'
 import { fileFault, isMissing } from './file-faults.ts'
+import { FilePlaces, look, type FileSourceOptions } from './file-places.ts'
+import { FileWriting } from './file-writing.ts'
 import { LargeFiles } from './large-files.ts'
-import { revisionOf, type StoredFile } from './stored-file.ts'
-import type { Entry, Found, FoundFile, Listing, Source } from './source.ts'
+import type { Entry, Found, Listing, Source } from './source.ts'
 
-/** How the `file` driver finds files. */
-export interface FileSourceOptions {
-  /** The directory. It must exist. */
-  root: string
-  /** `inside`: links are followed while they stay below the root; `deny`: no link is followed; `follow`: wherever they lead. Default `inside`. */
-  symlinks?: 'inside' | 'deny' | 'follow'
-  /** Names with a leading dot that are shown all the same, such as `.well-known`. Default none. */
-  visibleDotNames?: readonly string[]
-  /** Whether `Cat.JPG` finds `cat.jpg` where the exact name is missing. Default false. */
-  caseInsensitive?: boolean
-}
+export type { FileSourceOptions } from './file-places.ts'
+
+const directory: Found = Object.freeze({ kind: 'directory' })
 
 /**
  * A directory of the machine as a source.
@@ -30,56 +21,30 @@ export interface FileSourceOptions {
  */
 export async function fileSource (options: FileSourceOptions, largeFiles = new LargeFiles()): Promise<Source> {
   await realpath(options.root) // a missing root is found now, not by the first visitor
-  const visible = new Set(options.visibleDotNames ?? [])
+  const places = new FilePlaces(options)
+  const describe = describing(largeFiles)
 
-  function isHidden (name: string): boolean {
-    return name.startsWith('.') && !visible.has(name)
-  }
-
-  /** The real path a key names, and that of the root; undefined where it is missing, hidden, or leads outside. */
-  async function locate (key: Key): Promise<Located | undefined> {
-    if (key !== '' && key.split('/').some(isHidden)) return undefined
-    // Resolved anew each time: a root that is itself a link may be switched to another release.
-    const root = await realPathOf(options.root)
-    if (root === undefined) return undefined
-    let path = join(root, key)
-    let real = await realPathOf(path)
-    if (real === undefined && options.caseInsensitive === true) {
-      path = await matchingPath(root, key, isHidden) ?? path
-      real = await realPathOf(path)
-    }
-    return real !== undefined && isAllowed(real, path, root) ? { real, root } : undefined
-  }
-
-  function isAllowed (real: string, asked: string, root: string): boolean {
-    if (real === asked || options.symlinks === 'follow') return true
-    if (options.symlinks === 'deny') return false
-    if (real === root) return true
-    const below = root.endsWith(sep) ? root : root + sep
-    // A link inside the root must not reveal what is hidden there.
-    return real.startsWith(below) && !real.slice(below.length).split(sep).some(isHidden)
+  async function stat (key: Key): Promise<Found | undefined> {
+    const located = await places.locate(key)
+    const stats = located === undefined ? undefined : await look(located.real)
+    if (located === undefined || stats === undefined) return undefined
+    return stats.isDirectory() ? directory : describe(located, key, stats)
   }
 
   return {
-    async stat (key) {
-      const located = await locate(key)
-      const stats = located === undefined ? undefined : await look(located.real)
-      if (located === undefined || stats === undefined) return undefined
-      if (stats.isDirectory()) return directory
-      const found = foundFile(located.real, key, stats, largeFiles)
-      const canonical = canonicalKey(located)
-      return canonical === undefined || canonical === key ? found : { ...found, canonical }
-    },
+    stat,
 
     async list (key, limit) {
-      const real = (await locate(key))?.real
+      const real = (await places.locate(key))?.real
       if (real === undefined) return undefined
       // U+FFFD stands for bytes that are no UTF-8: a URL would not give them back.
-      const members = await membersOf(real, name => !isHidden(name) && !name.includes('\uFFFD') && isAskable(key, name))
+      const members = await membersOf(real, name => !places.isHidden(name) && !name.includes('\uFFFD') && isAskable(key, name))
       if (members === undefined) return undefined
       const found = await Promise.all(members.slice(0, limit).map(member => entryOf(member, real, key)))
       return { entries: found.filter(entry => entry !== undefined), truncated: members.length > limit } satisfies Listing
     },
+
+    writing: new FileWriting({ places, describe, stat }),
 
     async close () {}
   }
@@ -89,7 +54,7 @@ export async function fileSource (options: FileSourceOptions, largeFiles = new L
     const { name } = member
     try {
       // Only a link can lead elsewhere than to its parent's real path.
-      const real = member.isSymbolicLink() ? (await locate(childKey(key, name)))?.real : join(parent, name)
+      const real = member.isSymbolicLink() ? (await places.locate(childKey(key, name)))?.real : join(parent, name)
       const stats = real === undefined ? undefined : await look(real)
       if (stats === undefined) return undefined
       const lastModified = Number(stats.mtimeMs)
@@ -99,43 +64,6 @@ export async function fileSource (options: FileSourceOptions, largeFiles = new L
     } catch {
       return undefined
     }
-  }
-}
-
-/** Where a key leads. */
-interface Located {
-  readonly real: string
-  readonly root: string
-}
-
-/** The key by which a file is known without links, where it lies below the root. */
-function canonicalKey ({ real, root }: Located): string | undefined {
-  const below = root.endsWith(sep) ? root : root + sep
-  return real.startsWith(below) ? real.slice(below.length).split(sep).join('/') : undefined
-}
-
-/** What a real path is, or undefined where it is neither file nor directory. @throws {MediaError} `forbidden` */
-async function look (real: string): Promise<BigIntStats | undefined> {
-  try {
-    const stats = await lstat(real, { bigint: true })
-    if (!stats.isFile() && !stats.isDirectory()) return undefined
-    // Asked now, so that HEAD and 304 are refused like GET: only opening would tell otherwise.
-    await access(real, stats.isFile() ? constants.R_OK : constants.X_OK)
-    return stats
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw await fileFault(error, real)
-  }
-}
-
-const directory: Found = Object.freeze({ kind: 'directory' })
-
-async function realPathOf (path: string): Promise<string | undefined> {
-  try {
-    return await realpath(path)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw await fileFault(error, path)
   }
 }
 
@@ -155,23 +83,4 @@ async function membersOf (path: string, isWanted: (name: string) => boolean): Pr
     throw await fileFault(error, path)
   }
   return members.toSorted((a, b) => a.name < b.name ? -1 : 1)
-}
-
-function foundFile (path: string, key: Key, stats: BigIntStats, largeFiles: LargeFiles): FoundFile {
-  const size = Number(stats.size)
-  const changed = Number(stats.ctimeMs)
-  const stored: StoredFile = { path, revision: revisionOf(stats), size, changed }
-  const coding = codingOf(key)
-  const representation: Representation = {
-    type: typeOf(key),
-    size,
-    // Size and time alone, so that replicas of one directory agree (RFC 9110 §8.8.1).
-    entityTag: `"${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}"`,
-    lastModified: Number(stats.mtimeMs),
-    ...(coding === undefined ? {} : { encoding: coding }),
-    stored,
-    cacheOutcome: 'disk',
-    open: range => largeFiles.open(stored, range)
-  }
-  return { kind: 'file', representation, revision: stored.revision, changed }
 }

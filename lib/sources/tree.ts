@@ -1,5 +1,6 @@
 import { pathBelow, type Key } from '../paths/request-path.ts'
 import type { Entry, Found, Listing, Source } from './source.ts'
+import { inTree, TreeWriting, type Candidate } from './tree-writing.ts'
 
 /** One source's place in a tree. */
 export interface Branch {
@@ -13,7 +14,8 @@ const directory: Found = Object.freeze({ kind: 'directory' })
 /**
  * Several sources joined into one virtual tree. A key is looked for in the branch that
  * hangs deepest on its path, then in those above it, and among branches at one place in
- * their given order; the first that has it wins. Listings show the members of all.
+ * their given order; the first that has it wins. Listings show the members of all. It is
+ * written where {@link TreeWriting} says.
  */
 export function treeSource (branches: readonly Branch[]): Source {
   const ordered = branches
@@ -21,7 +23,7 @@ export function treeSource (branches: readonly Branch[]): Source {
     .toSorted((a, b) => b.at.length - a.at.length)
 
   /** The branches a key may be found in, with the key each knows it by. */
-  function candidates (key: Key): Array<{ source: Source, key: Key, at: Key }> {
+  function candidates (key: Key): Candidate[] {
     return ordered.flatMap(({ source, at }) => {
       const below = at === '' ? { key } : pathBelow(`/${key}`, `/${at}`)
       return below === undefined ? [] : [{ source, key: below.key, at }]
@@ -34,14 +36,18 @@ export function treeSource (branches: readonly Branch[]): Source {
     return ordered.flatMap(({ at }) => at.startsWith(prefix) && at.length > prefix.length ? [at.slice(prefix.length).split('/', 1)[0] as string] : [])
   }
 
+  async function stat (key: Key): Promise<Found | undefined> {
+    for (const candidate of candidates(key)) {
+      const found = await candidate.source.stat(candidate.key)
+      if (found !== undefined) return inTree(found, candidate.at)
+    }
+    return key === '' || branchNames(key).length > 0 ? directory : undefined
+  }
+
+  const sources = branches.map(({ source }) => source)
+
   return {
-    async stat (key) {
-      for (const candidate of candidates(key)) {
-        const found = await candidate.source.stat(candidate.key)
-        if (found !== undefined) return inTree(found, candidate.at)
-      }
-      return key === '' || branchNames(key).length > 0 ? directory : undefined
-    },
+    stat,
 
     async list (key, limit) {
       const listings = await Promise.all(candidates(key).map(async candidate => await candidate.source.list(candidate.key, limit)))
@@ -51,15 +57,12 @@ export function treeSource (branches: readonly Branch[]): Source {
       return merge(found, branchEntries, limit)
     },
 
+    writing: sources.some(({ writing }) => writing !== undefined) ? new TreeWriting({ candidates, stat, sources }) : undefined,
+
     async close () {
-      await Promise.all(branches.map(async branch => await branch.source.close()))
+      await Promise.all(sources.map(async source => await source.close()))
     }
   }
-}
-
-/** The same, by the name that it has in the tree. */
-function inTree (found: Found, at: Key): Found {
-  return found.kind === 'directory' || found.canonical === undefined || at === '' ? found : { ...found, canonical: `${at}/${found.canonical}` }
 }
 
 function merge (listings: Listing[], branches: Entry[], limit: number): Listing {

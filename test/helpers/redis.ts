@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { connect } from 'node:net'
 import { scratch, type Test } from './app.ts'
-import { eventually, freePort } from './process.ts'
+import { accepts, eventually, freePort } from './process.ts'
 
 const program = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find(existsSync)
 
@@ -44,11 +43,4 @@ async function ended (server: ChildProcess): Promise<void> {
   const exited = new Promise(resolve => server.once('exit', resolve))
   server.kill('SIGKILL')
   await exited
-}
-
-async function accepts (port: number): Promise<boolean> {
-  return await new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true) })
-    socket.on('error', () => resolve(false))
-  })
 }

@@ -103,7 +103,7 @@ t.test('a failure that comes before the body is whole reaches the client', async
 })
 
 t.test('who goes on sending after the answer loses the connection in the end', async t => {
-  const { readOn } = await import('../../lib/upstream/gateway/request-body.ts')
+  const { readOn } = await import('../../lib/http/linger.ts')
   const { createServer } = await import('node:http')
   const server = createServer((request, response) => {
     readOn(request, response, 300)

@@ -5,7 +5,8 @@ import { encode } from './encoding.ts'
 import { isShortJpeg } from './engine-faults.ts'
 import { UPRIGHT } from './geometry.ts'
 import { describeImage } from '../info/info.ts'
-import type { ImageResult, InfoJob, OpenInput, RunJob, VariantJob } from '../job.ts'
+import type { ImageResult, InfoJob, KeepJob, OpenInput, RunJob, VariantJob } from '../job.ts'
+import { kept } from '../keeping/keep.ts'
 import { limits, open } from './opening.ts'
 import { crop, orient } from './placing.ts'
 import { size } from './sizing.ts'
@@ -26,6 +27,7 @@ const unopened: Original = {
  */
 export const runJob: RunJob = async (job, inputs, signal) => {
   if (job.kind === 'info') return await tell(job, inputs, signal)
+  if (job.kind === 'keep') return await keep(job, inputs, signal)
   try {
     return await makeVariant(job, { inputs, signal, tolerant: false })
   } catch (error) {
@@ -39,6 +41,16 @@ async function tell (job: InfoJob, [input]: readonly OpenInput[], signal: AbortS
   signal.throwIfAborted()
   const info = await describeImage(input, job)
   return { bytes: Buffer.from(JSON.stringify(info)), facts: {} }
+}
+
+async function keep (job: KeepJob, [input]: readonly OpenInput[], signal: AbortSignal): Promise<ImageResult> {
+  if (input === undefined) throw new TypeError('A job needs an original')
+  signal.throwIfAborted()
+  const anew = async (format: VariantJob['format'], transform: VariantJob['transform']): Promise<Buffer> => {
+    const { bytes } = await makeVariant({ kind: 'variant', transform, format, limits: job.limits }, { inputs: [input], signal, tolerant: false })
+    return bytes
+  }
+  return { bytes: await kept(job, input, anew) ?? Buffer.alloc(0), facts: {} }
 }
 
 interface Undertaking {

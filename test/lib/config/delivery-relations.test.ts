@@ -3,7 +3,7 @@ import { mistakesIn } from './mistakes-in.ts'
 
 const around = {
   upstreams: { assets: { origins: [{ url: 'http://127.0.0.1:8080' }] } },
-  sources: { files: { driver: 'file', root: '/' }, far: { driver: 'http', upstream: 'assets' }, any: { driver: 'remote', allow: ['https://example.com'] } }
+  sources: { files: { driver: 'file', root: '/' }, far: { driver: 'http', upstream: 'assets' }, any: { driver: 'remote', allow: ['https://example.com'] }, bucket: { driver: 's3', bucket: 'pictures' } }
 }
 
 /** The mistakes of one mount. */
@@ -89,4 +89,17 @@ t.test('where clients are sent is checked', async t => {
   t.match(await of('redirect', { redirect: { base: 'https://me:secret@example.com/a', cache: 'public private' } }), [/^mounts\[0\]\.redirect\.base: /, 'mounts[0].redirect.cache: Expected either public or private'])
   t.match(await of('redirect', { redirect: { base: 'https://example.com/a/../b' } }), ['mounts[0].redirect.base: Expected a URL without dot segments'])
   t.match(await of('redirect', { redirect: { template: '/../{path}' } }), [/^mounts\[0\]\.redirect\.template: /])
+})
+
+t.test('clients are sent to the bucket of a source, and what is about upstreams means nothing there', async t => {
+  const sent = async (mount: object): Promise<string[]> => await mistakesIn({ ...around, mounts: [mount] })
+  const reason = 'because clients are sent to the bucket of the source'
+  t.strictSame(await sent({ delivery: 'redirect', source: 'bucket', redirect: { status: 307 } }), [])
+  t.strictSame(await sent({ delivery: 'redirect', source: 'bucket', upstream: 'assets' }), [`mounts[0].upstream: Expected none, ${reason}`])
+  for (const [source, driver] of [['files', 'file'], ['far', 'http'], ['any', 'remote']]) {
+    t.strictSame(await sent({ delivery: 'redirect', source }), [`mounts[0].source: Expected a source of driver "s3", because delivery is "redirect": clients cannot be sent to one of driver "${driver}"`])
+  }
+  const idle = { base: 'https://cdn.example.com', template: '/x{path}', query: 'drop', cache: '1h' }
+  t.strictSame((await sent({ delivery: 'redirect', source: 'bucket', upstreamPath: '/a', redirect: idle })).toSorted(), ['redirect.base', 'redirect.cache', 'redirect.query', 'redirect.template', 'upstreamPath'].map(key => `mounts[0].${key}: Expected none, ${reason}: it is for an upstream`))
+  t.match(await sent({ delivery: 'auto', source: 'bucket' }), ['mounts[0].upstream: Expected the name of an upstream, because delivery is "auto"', 'mounts[0].source: Expected none, because delivery is "auto": clients are sent to a bucket by "redirect", and get its files by "serve"'])
 })

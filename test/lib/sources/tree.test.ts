@@ -1,3 +1,4 @@
+import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { fileSource } from '../../../lib/sources/file.ts'
@@ -6,6 +7,7 @@ import { treeSource } from '../../../lib/sources/tree.ts'
 import type { Key } from '../../../lib/paths/request-path.ts'
 import type { Source } from '../../../lib/sources/source.ts'
 import { bytesOf, fileAt, sourceContract } from '../../contracts/source.ts'
+import { textAt, writableContract, write, writingOf } from '../../contracts/writable.ts'
 import { scratch, type Test } from '../../helpers/app.ts'
 
 const key = (text: string): Key => text as Key
@@ -66,4 +68,73 @@ t.test('a tree of sources elsewhere in the tree has a root of its own', async t 
   const tree = treeSource([{ path: join('/', 'x'), source: await directory(t, { 'a.txt': 'a' }) }])
   t.match(await tree.stat(key('')), { kind: 'directory' })
   await tree.close()
+})
+
+t.test('a tree of one branch keeps the contract of sources that are written', t => {
+  writableContract(t, async (t, files) => treeSource([{ path: '/', source: await directory(t, files) }]))
+  t.end()
+})
+
+t.test('a tree whose deepest branch is written keeps the contract of sources that are written', t => {
+  writableContract(t, async (t, files) => {
+    const above = await directory(t, { 'unseen.txt': 'in another mount of the same' })
+    return below(treeSource([{ path: '/', source: { ...above, writing: undefined } }, { path: '/in/here', source: await directory(t, files) }]), 'in/here')
+  })
+  t.end()
+})
+
+/** What lies below a key of a source, as a source. */
+function below (source: Source, at: string): Source {
+  const under = (name: Key): Key => key(name === '' ? at : `${at}/${name}`)
+  const writing = writingOf(source)
+  return {
+    stat: name => source.stat(under(name)),
+    list: async (name, limit) => await source.list(under(name), limit),
+    writing: {
+      begin: async (name, options) => await writing.begin(under(name), options),
+      remove: async (name, condition) => await writing.remove(under(name), condition),
+      move: async (from, to, conditions) => await writing.move(under(from), under(to), conditions),
+      sweep: async age => await writing.sweep(age)
+    },
+    close: async () => await source.close()
+  }
+}
+
+t.test('a tree of branches that cannot be written cannot be written', async t => {
+  t.equal(treeSource([{ path: '/', source: { ...await directory(t, {}), writing: undefined } }]).writing, undefined)
+})
+
+t.test('a file is written where it is; a new one in the deepest branch that can be written', async t => {
+  const [root, photos] = [await directory(t, { 'photos/old.txt': 'root', 'file': 'root' }), await directory(t, { 'cat.txt': 'photos' })]
+  const fixed = { ...await directory(t, { 'cat.txt': 'fixed', 'photos/fixed.txt': 'fixed', 'block': 'fixed' }), writing: undefined }
+  const tree = treeSource([{ path: '/', source: root }, { path: '/photos', source: photos }, { path: '/photos/2024', source: fixed }])
+  await write(tree, 'photos/old.txt', 'newer')
+  t.equal(await textAt(root, 'photos/old.txt'), 'newer')
+  const { found } = await write(tree, 'photos/a/new.txt', 'new')
+  t.equal(await textAt(photos, 'a/new.txt'), 'new')
+  t.equal(found.canonical, undefined)
+  await write(tree, 'photos/2024/new.txt', 'new')
+  t.equal(await textAt(photos, '2024/new.txt'), 'new', 'the deepest that can be')
+  await t.rejects(write(tree, 'photos/2024/cat.txt', 'x'), { code: 'forbidden' }, 'it would not be seen')
+  await t.rejects(writingOf(tree).remove(key('photos/2024/cat.txt')), { code: 'forbidden' })
+  await t.rejects(writingOf(tree).move(key('photos/cat.txt'), key('photos/2024/cat.txt')), { code: 'forbidden' })
+  await t.rejects(write(tree, 'photos/2024/block/x.txt', 'x'), { code: 'conflict' }, 'nor what another branch has a file above')
+  for (const name of ['photos', 'photos/2024', '']) await t.rejects(write(tree, name, 'x'), { code: 'conflict' }, name)
+  await t.rejects(writingOf(tree).move(key('photos/cat.txt'), key('file2')), { code: 'conflict' }, 'no file moves to another source')
+  await t.rejects(writingOf(tree).move(key('none'), key('photos/none')), { code: 'not-found' })
+  await writingOf(tree).move(key('photos/cat.txt'), key('photos/dog.txt'))
+  t.equal(await textAt(photos, 'dog.txt'), 'photos')
+  await write(tree, 'photos/old.txt', 'root again')
+  await write(photos, 'old.txt', 'in front')
+  await writingOf(tree).remove(key('photos/old.txt'))
+  t.equal(await textAt(tree, 'photos/old.txt'), 'root again', 'what was behind it is seen')
+})
+
+t.test('a file behind a link is told by the name that it has in the tree', async t => {
+  const root = await scratch(t, { 'real/a.txt': 'a' })
+  await symlink('real', join(root, 'link'))
+  const tree = treeSource([{ path: '/in', source: await fileSource({ root }) }])
+  t.equal((await write(tree, 'in/link/a.txt', 'b', current => { t.equal(current?.canonical, 'in/real/a.txt') })).found.canonical, 'in/real/a.txt')
+  t.equal((await writingOf(tree).remove(key('in/link/a.txt')))?.canonical, 'in/real/a.txt')
+  t.equal(await writingOf(tree).sweep(0), 0)
 })

@@ -1,0 +1,137 @@
+import { join } from 'node:path'
+import type { AccessLog } from '../access/access.ts'
+import type { Config, MountConfig } from '../config/schema.ts'
+import { openEvents, type Events } from '../events/open.ts'
+import type { Images } from '../image/registry.ts'
+import { originalTag } from '../cache/purge-tags.ts'
+import { RedisLink } from '../cache/redis-link.ts'
+import { pathBelow, type Key } from '../paths/request-path.ts'
+import type { Sources } from '../sources/registry.ts'
+import { filesOf } from '../sources/walk.ts'
+import { CLOCK_GRAIN_MS } from '../sources/stored-file.ts'
+import type { Writable } from '../sources/writing.ts'
+import { MakeAhead } from './make-ahead.ts'
+import { factsOf, type FileEvent, type Invalidation } from './parts.ts'
+import { openQuotas } from './quotas.ts'
+import { ResumableUploads } from './resumable/resumable-uploads.ts'
+import { UploadSlots } from './slots.ts'
+import { isWritable } from './writable-mounts.ts'
+import { Writer } from './writer.ts'
+
+/** What writes the files of one mount. */
+export interface WritableParts {
+  readonly prefix: string
+  readonly writer: Writer
+  readonly resumable: ResumableUploads
+  readonly maxBytes: number
+  readonly maxFiles: number
+}
+
+/** Everything that the mounts share whose files can be written. */
+export interface Writing {
+  readonly events: Events
+  /** @param prefix as clients see it */
+  at (mount: MountConfig, prefix: string): WritableParts | undefined
+  close (): Promise<void>
+}
+
+/** What stands around it. */
+export interface WritingSurroundings {
+  readonly sources: Sources
+  readonly images: Images
+  readonly log: AccessLog
+  /** The prefix of the app within its host. */
+  readonly root: string
+}
+
+/** How often what was left behind is looked for, as a share of the time after which it is removed. */
+const SWEEPS_PER_EXPIRY = 4
+
+/** The longest between two looks, in milliseconds. */
+const MAX_SWEEP_MS = 3_600_000
+
+/** Opens what writing needs; undefined where nobody may write. @throws where the directory cannot be used */
+export async function openWriting (config: Readonly<Config>, surroundings: WritingSurroundings): Promise<Writing | undefined> {
+  const { sources, images, log, root } = surroundings
+  const mounts = config.mounts.filter(isWritable)
+  if (mounts.length === 0) return undefined
+  await images.ready() // what other instances purge has to be heard of before it is asked for
+  const { directory, expiryMs, stallMs, timeoutMs } = config.uploads
+  const redis = config.uploads.redis === undefined ? undefined : await RedisLink.open({ url: config.uploads.redis, onFault: error => log.warn({ err: error }, 'The Redis server of uploads failed') })
+  const mountOf = new Map(mounts.map(mount => [mount.prefix, mount]))
+  const quotas = await openQuotas({ directory: join(directory, 'quotas'), mounts: mounts.map(({ prefix, writing }) => ({ prefix, quotas: writing.quotas })), redis, walk: prefix => filesWithSizes(sources, mountOf.get(prefix) as MountConfig, log), log })
+  const slots = new UploadSlots(config.uploads.maxConcurrent)
+  const resumable = await ResumableUploads.open({ directory: join(directory, 'resumable'), expiryMs, stallMs, timeoutMs, redis, slots, log })
+  const events = await openEvents(config, { log, resolve: async event => await happened(event, sources, mountOf.get(event.mount), root) })
+  const stores = new Set(mounts.flatMap(mount => sources.writing(mount) ?? []))
+  const sweep = (): void => { for (const store of stores) void store.sweep(expiryMs) }
+  sweep()
+  const timer = setInterval(sweep, Math.min(expiryMs / SWEEPS_PER_EXPIRY, MAX_SWEEP_MS)).unref()
+  const parts = new Map<MountConfig, WritableParts>()
+  const makers: MakeAhead[] = []
+  const opened = (mount: MountConfig, prefix: string, writable: Writable): WritableParts => {
+    const { writing: rules } = mount
+    const source = sources.plain(mount)
+    const { images: variants } = images.at(mount, prefix, root)
+    if (variants !== undefined && rules.makeAhead.length > 0) {
+      const maker = new MakeAhead({ prefix, images: variants, source, presets: rules.makeAhead, log })
+      events.on(event => { if (event.mount === mount.prefix) maker.note(event) })
+      makers.push(maker)
+    }
+    const writer = new Writer({ mount: mount.prefix, place: prefix, rules, source, writable, quotas, events, invalidation: invalidationOf(surroundings), slots, limits: { stallMs, timeoutMs }, spoolDirectory: join(directory, 'spool'), policy: async picture => await images.keepable(picture) })
+    return { prefix, writer, resumable, maxBytes: rules.maxBytes, maxFiles: rules.maxFiles }
+  }
+  return {
+    events,
+    at (mount, prefix) {
+      const writable = isWritable(mount) ? sources.writing(mount) : undefined
+      if (writable === undefined) return undefined
+      const known = parts.get(mount) ?? opened(mount, prefix, writable)
+      parts.set(mount, known)
+      return known
+    },
+    async close () {
+      clearInterval(timer)
+      await Promise.all(makers.map(async maker => await maker.close()))
+      await resumable.close()
+      await events.close()
+      await quotas.close()
+      await redis?.close()
+    }
+  }
+}
+
+/** What is kept in memory is looked at anew at once; variants are forgotten wherever they are. */
+function invalidationOf ({ sources, images, log }: WritingSurroundings): Invalidation {
+  return {
+    async forget (paths) {
+      sources.doubt()
+      for (const path of paths) {
+        await images.purge(originalTag(path)).then(
+          ({ behind }) => { if (behind.length > 0) log.warn({ behind, path }, 'Instances have not taken note of a file that was written') },
+          (error: unknown) => log.warn({ err: error, path }, 'Other instances could not be told of a file that was written')
+        )
+      }
+    }
+  }
+}
+
+/** Whether what was announced before the process ended did happen. */
+async function happened (event: FileEvent, sources: Sources, mount: MountConfig | undefined, root: string): Promise<Partial<FileEvent> | undefined> {
+  const path = mount === undefined ? undefined : pathBelow(event.path, `${root}${mount.prefix === '/' ? '' : mount.prefix}`)
+  if (mount === undefined || path === undefined) return undefined
+  const found = await sources.plain(mount).stat(path.key)
+  if (event.type === 'file.deleted') return found === undefined ? {} : undefined
+  // Clocks of stores are coarse, and others than ours: telling of what was there already harms less than not telling.
+  if (found?.kind !== 'file' || found.changed + CLOCK_GRAIN_MS < Date.parse(event.time)) return undefined
+  return event.size === undefined || event.size === found.representation.size ? factsOf(found) : undefined
+}
+
+/** What a mount holds already. */
+async function * filesWithSizes (sources: Sources, mount: MountConfig, log: AccessLog): AsyncGenerator<{ key: Key, bytes: number }> {
+  const source = sources.plain(mount)
+  for await (const key of filesOf(source, (directory, error) => log.warn({ err: error, directory }, 'A directory could not be counted'))) {
+    const found = await source.stat(key)
+    if (found?.kind === 'file') yield { key, bytes: found.representation.size ?? 0 }
+  }
+}

@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process'
+import type { Test } from './app.ts'
+
+/** A process of `writing-child.ts`. */
+export interface WritingChild {
+  /** What it said so far, in whole lines. */
+  lines (): string[]
+  errors (): string
+  say (text: string): void
+  /** Ends it without a word; what it said before is there. */
+  kill (): Promise<void>
+}
+
+/** Starts another process that writes, for at most the length of a test. */
+export function writingChild (t: Test, parameters: readonly string[]): WritingChild {
+  const child = spawn(process.execPath, ['--import=./test/loader/ts.mjs', 'test/helpers/writing-child.ts', ...parameters], { env: { ...process.env, NODE_OPTIONS: '' } })
+  const closed = new Promise(resolve => child.once('close', resolve))
+  let said = ''
+  let errors = ''
+  child.stdout.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  child.stderr.on('data', (chunk: Buffer) => { errors += chunk.toString() })
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await closed
+  }
+  t.teardown(kill)
+  return {
+    lines: () => said.split('\n').slice(0, -1),
+    errors: () => errors,
+    say: text => { child.stdin.write(text) },
+    kill
+  }
+}
