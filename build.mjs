@@ -8,6 +8,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import standalone from 'ajv/dist/standalone/index.js'
+
+const { default: standaloneCode } = standalone
 
 const root = import.meta.dirname
 const dist = join(root, 'dist')
@@ -32,10 +36,21 @@ async function freezeSchema () {
   rmSync(`${file}.map`)
 }
 
+/** The code that checks a configuration, so that nobody has to compile it at a start. */
+async function compileValidator () {
+  const file = join(fresh, 'lib/config/validate.js')
+  if (!existsSync(file)) return
+  const [{ Config }, { validatorOptions }] = await Promise.all(['schema', 'validator-options'].map(name => import(`${pathToFileURL(join(fresh, `lib/config/${name}.js`)).href}?frozen`)))
+  const ajv = new Ajv2020({ ...validatorOptions, code: { source: true, esm: true } })
+  writeFileSync(file, `import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n${standaloneCode(ajv, ajv.compile(Config))}\n`)
+  rmSync(`${file}.map`)
+}
+
 try {
   const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', fresh], { stdio: 'inherit' })
   process.exitCode = status ?? 1
   await freezeSchema()
+  await compileValidator()
   const names = new Set(filesIn(fresh))
   for (const name of names) {
     const text = finished(name)

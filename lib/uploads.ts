@@ -8,7 +8,8 @@ import type { Sources } from './sources/registry.ts'
 import type { Source } from './sources/source.ts'
 import { openWriting, type WritableParts } from './writing/open.ts'
 
-export type { EventType, WritingConfig } from './config/writing-schema.ts'
+export type { WritingConfig } from './config/writing-schema.ts'
+export type { EventType } from './events/event-types.ts'
 export type { Events } from './events/open.ts'
 export type { FileEvent } from './writing/parts.ts'
 export type { MountWriter, NewFile, StoredFile } from './writing/mount-writer.ts'
@@ -20,7 +21,7 @@ export interface UploadsToSource {
   /** One that has `writing`. Closed by `close`. */
   readonly source: Source
   /** What may be written: `writing` of a mount. */
-  readonly writing?: NonNullable<ConfigInput['mounts']>[number]['writing']
+  readonly writing?: Omit<NonNullable<NonNullable<ConfigInput['mounts']>[number]['writing']>, 'makeAhead'>
   /** What all share: `uploads` of a configuration. */
   readonly uploads?: ConfigInput['uploads']
   /** Who is told: `events` of a configuration. */
@@ -60,7 +61,7 @@ export async function openUploads ({ prefix, source, writing = {}, uploads = {},
     images: { cache: { diskBytes: 0 } },
     // Stands for the source, which is open already.
     sources: { source: { driver: 'file', root: base } },
-    mounts: [{ prefix, source: 'source', permission: 'read-write', writing }]
+    mounts: [{ prefix, source: 'source', permission: 'read-write', access: { write: 'nobody' }, writing }]
   }, { base })
   const sources: Sources = { of: () => source, plain: () => source, writing: () => writable, named: () => source, doubt () {}, close: async () => await source.close() }
   const images = imagesOf(config, sources, log)

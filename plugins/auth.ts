@@ -26,7 +26,7 @@ export interface AuthOptions {
   /** Whether routes answer every path of the scope. Default false: then those that none answers are refused as the others are, where the scope has a prefix and no such handler of its own yet. */
   coversAll?: boolean
   /** The path of the file that a request target asks for. Default: the path of the target, decoded once. */
-  pathOf?: (target: string) => string
+  pathOf?: (target: string, method?: string) => string
   /** Prefixes of protected mounts below this one: however a path of theirs is spelled, it is not found here. */
   others?: readonly string[]
   /** The method that a request is judged as, where that is another than its own. */

@@ -2,13 +2,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MediaError } from '../lib/errors.ts'
 import { ClientLeft } from '../lib/http/client-left.ts'
+import { isCrossSite } from '../lib/http/cross-site.ts'
 import { formatHttpDate } from '../lib/http/http-date.ts'
 import { readOn } from '../lib/http/linger.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { decodePath, encodeSegment, pathBelow, type Key, type RequestPath } from '../lib/paths/request-path.ts'
 import { keepForm, MAX_FIELD_BYTES, MAX_FIELDS, MAX_PART_HEADERS, type FormPart } from '../lib/writing/form.ts'
+import { whileItComes, type Patience } from '../lib/writing/patience.ts'
+import type { UploadSlots } from '../lib/writing/slots.ts'
 import type { StoredFile } from '../lib/writing/mount-writer.ts'
-import { resumableAt, type ResumablePlace, type ResumableUploads } from '../lib/writing/resumable/resumable-uploads.ts'
+import { resumableAt } from '../lib/writing/resumable/protocol.ts'
+import type { ResumablePlace, ResumableUploads } from '../lib/writing/resumable/resumable-uploads.ts'
 import { conditionOf, contentOf } from '../lib/writing/write-request.ts'
 import type { Writer } from '../lib/writing/writer.ts'
 
@@ -22,6 +26,10 @@ export interface WritableMount {
   readonly maxBytes: number
   /** The most files of one form. */
   readonly maxFiles: number
+  readonly slots: UploadSlots
+  readonly patience: Patience
+  /** Origins whose pages may send forms, as `originMatchers` compiles them. */
+  readonly origins: ReadonlyArray<string | RegExp>
 }
 
 /** Reads the parts of a form: @fastify/multipart's, where it is registered. */
@@ -50,7 +58,7 @@ export default fp(async function uploads (app) {
   if (app.hasReplyDecorator('writeFile')) return
   app.decorateReply('writeFile', async function writeFile (this: FastifyReply, mount: WritableMount) {
     return await taken(this, mount, async request => {
-      const content = contentOf(request.raw.headers)
+      const content = contentOf(request.raw)
       const stored = await mount.writer.put(fileKey(pathOf(request, mount)), { body: request.raw, ...content, condition: conditionOf('PUT', request.raw.headers), principal: request.principal })
       return tellStored(this.code(stored.isNew ? 201 : 204), stored).send()
     })
@@ -58,9 +66,12 @@ export default fp(async function uploads (app) {
   app.decorateReply('writeForm', async function writeForm (this: FastifyReply, mount: WritableMount, partsOf: PartsOf) {
     return await taken(this, mount, async request => {
       const { key: directory } = pathOf(request, mount)
-      contentOf(request.raw.headers)
+      const { scheme, host } = request.client
+      if (isCrossSite(request.raw.headers, `${scheme}://${host}`, mount.origins)) throw new MediaError('forbidden', { detail: 'Pages of other sites may not send forms here', context: { reason: 'a form of another site: name it in cors.origins' } })
+      contentOf(request.raw)
+      const leave = mount.slots.take()
       const parts = partsOf({ limits: { files: mount.maxFiles, fields: MAX_FIELDS, parts: mount.maxFiles + MAX_FIELDS, fileSize: Infinity, fieldSize: MAX_FIELD_BYTES, fieldNameSize: MAX_FIELD_BYTES, headerPairs: MAX_PART_HEADERS }, preservePath: true, throwFileSizeLimit: false })
-      const stored = await keepForm(parts, async (name, file) => await mount.writer.receiveInto(directory, name, { ...file, principal: request.principal }))
+      const stored = await whileItComes(request.raw, mount.patience, async signal => await keepForm(parts, async (name, file) => await mount.writer.receiveInto(directory, name, { ...file, principal: request.principal, hasPlace: true }), signal)).finally(leave)
       if (stored.length === 1) this.header('location', urlOf(request, (stored[0] as StoredFile).path))
       return this.code(201).type('application/json; charset=utf-8').send(JSON.stringify({ files: stored.map(file => described(request, file)) }))
     })
@@ -83,6 +94,7 @@ export default fp(async function uploads (app) {
 async function taken (reply: FastifyReply, mount: WritableMount, take: (request: FastifyRequest) => Promise<FastifyReply>): Promise<FastifyReply> {
   const { request, raw: response } = reply
   request.mountPrefix = mount.prefix === '' ? '/' : mount.prefix
+  if (request.raw.readableEnded && request.body !== undefined && request.body !== null) throw new TypeError('Expected a body that nobody has read: let a content type parser for * leave it alone')
   if (response.socket === null) await turnOf(response, request.raw.socket)
   try {
     return await take(request)
@@ -118,7 +130,7 @@ function resumablePlace (request: FastifyRequest, { prefix, writer, maxBytes }: 
     writer,
     urlOf: own => urlOf(request, `${prefix}${directory === '' ? '' : `/${directory}`}/.uploads/${own}`),
     pathUrl: path => urlOf(request, path),
-    admit: async ({ filename, size }) => await writer.expect(directory, filename, { size, principal })
+    admit: async ({ filename, size, waiting }) => await writer.expect(directory, filename, { size, waiting, principal })
   }
 }
 

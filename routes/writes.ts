@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { MediaError } from '../lib/errors.ts'
-import { discovery, isResumable } from '../lib/writing/resumable/resumable-uploads.ts'
+import { discovery, isResumable } from '../lib/writing/resumable/protocol.ts'
 import type { PartsOf, WritableMount } from '../plugins/uploads.ts'
 import { readOnlyRoutes, urlsOf } from './read-only.ts'
 
 /** Methods that a mount answers whose files can be written. */
-export const writeMethods = ['PUT', 'POST', 'PATCH', 'DELETE'] as const
+const writeMethods = ['PUT', 'POST', 'PATCH', 'DELETE'] as const
 
 const ACCEPT_POST = 'multipart/form-data'
 

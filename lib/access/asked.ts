@@ -13,8 +13,8 @@ export interface Request {
 export interface AccessPlace {
   /** The prefix of the mount, as the configuration has it; `/` at the root. */
   readonly mount: string
-  /** The path of the file that a request target asks for. @throws {MediaError} `bad-path` */
-  pathOf (target: string): string
+  /** The path of the file that a request asks for. @throws {MediaError} `bad-path` */
+  pathOf (target: string, method: string): string
 }
 
 /** {@link AccessRequest} of a request: nothing is worked out before it is asked for. */
@@ -59,7 +59,7 @@ export class Asked implements AccessRequest {
   }
 
   get path (): string {
-    return this.#place.pathOf(this.target)
+    return this.#place.pathOf(this.target, this.method)
   }
 }
 

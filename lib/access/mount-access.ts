@@ -15,25 +15,16 @@ export interface MountAccess {
   readonly isGateway: boolean
   readonly passes: boolean
   readonly coversAll: boolean
-  readonly pathOf: (target: string) => string
+  readonly pathOf: (target: string, method?: string) => string
   readonly others: readonly string[]
   readonly judgedAs?: ((request: IncomingMessage) => string | undefined) | undefined
   readonly signedBy: string | undefined
   readonly mayNeedSignature: (target: string) => boolean
 }
 
-/** Who may do what, in words: a mount that can be written to and does not say by whom is only read. */
-export function accessOf (mount: MountConfig): MountConfig['access'] {
-  return mount.access ?? (isWritable(mount) ? readersOnly : undefined)
-}
-
-/** Who may do what where nothing is said of writing. */
-export const readersOnly: NonNullable<MountConfig['access']> = Object.freeze({ read: 'public', write: 'nobody', methods: {}, readScopes: [], writeScopes: [], passCredentials: false, except: [] })
-
 /** Whether there is anything about a mount that not everybody may do. */
-export function isProtected (mount: MountConfig): boolean {
-  const { images, delivery } = mount
-  return accessOf(mount) !== undefined || (delivery === 'serve' && images.mode === 'signed')
+export function isProtected ({ access, images, delivery }: MountConfig): boolean {
+  return access !== undefined || (delivery === 'serve' && images.mode === 'signed')
 }
 
 /**
@@ -43,23 +34,29 @@ export function isProtected (mount: MountConfig): boolean {
  * @param root that of the app
  */
 export function mountAccess (config: Readonly<Config>, mount: MountConfig, { prefix, root }: { prefix: string, root: string }): MountAccess {
-  const { delivery, images, permission, plugins } = mount
+  const { access, delivery, images, permission, plugins } = mount
   const within = mount.prefix === '/' ? '/' : `${mount.prefix}/`
   const place = { prefix: prefixAt(prefix), root }
   const readsIpx = delivery === 'serve' && images.mode !== 'off' && images.grammars.includes('ipx')
+  const pathOf = (target: string): string => decodePath(readsIpx ? originalPath(target, place) : target)
   return {
-    access: accessOf(mount),
+    access,
     mount: mount.prefix,
     isReadOnly: delivery !== 'gateway' && permission === 'read',
     isGateway: delivery === 'gateway',
     passes: delivery !== 'serve' || plugins.length > 0,
     coversAll: true,
-    pathOf: readsIpx ? target => decodePath(originalPath(target, place)) : decodePath,
+    pathOf: isWritable(mount) ? (target, method) => method === 'POST' ? asDirectory(pathOf(target)) : pathOf(target) : pathOf,
     others: config.mounts.filter(other => other !== mount && isProtected(other) && other.prefix.startsWith(within)).map(other => root + other.prefix),
-    judgedAs: isWritable(mount) ? asResumed : undefined,
+    judgedAs: isWritable(mount) && prefix === place.prefix ? asResumed : undefined,
     signedBy: delivery === 'serve' && images.mode === 'signed' ? signerOf(config, mount) : undefined,
     mayNeedSignature: mayAskForVariant
   }
+}
+
+/** What is posted goes below the path: who may write one file may not write others below its name. */
+function asDirectory (path: string): string {
+  return path.endsWith('/') ? path : `${path}/`
 }
 
 /** Whoever asks how far a resumable upload is has to be known as who began it: that reads no file. */
@@ -80,8 +77,7 @@ export interface MountOrder {
  *
  * @param root the prefix of the app within its host
  */
-export function mountOrder ({ mounts }: Readonly<Config>, mount: MountConfig, root: string): MountOrder | undefined {
-  const [access, { prefix }] = [accessOf(mount), mount]
+export function mountOrder ({ mounts }: Readonly<Config>, { access, prefix }: MountConfig, root: string): MountOrder | undefined {
   if (access === undefined) return undefined
   const { except } = access
   return {

@@ -1,6 +1,5 @@
 import type { AccessRequest, Strategy } from '../access/access.ts'
 import { Asked, type Request } from '../access/asked.ts'
-import { readersOnly } from '../access/mount-access.ts'
 import { Rules, type Admission } from '../access/rules.ts'
 import { MediaError } from '../errors.ts'
 import type { ApiMount } from './api-mounts.ts'
@@ -24,7 +23,7 @@ export class Permissions {
 
   constructor (mounts: readonly ApiMount[], strategies: ReadonlyMap<string, Strategy>) {
     // Never read-only: there, whoever may read might do all that does nothing. A purge does something.
-    this.#rules = new Map(mounts.map(mount => [mount, new Rules({ access: mount.access.access ?? readersOnly, strategies, isReadOnly: false, isGateway: mount.access.isGateway })]))
+    this.#rules = new Map(mounts.map(mount => [mount, new Rules({ access: mount.access.access ?? { read: 'public', write: 'nobody' }, strategies, isReadOnly: false, isGateway: mount.access.isGateway })]))
   }
 
   /** @throws {MediaError} `not-found` where it may not be read; `unavailable` */
@@ -82,5 +81,5 @@ function alikeOf (request: Request, { mount: { access }, target }: Alike, method
   const { mount, pathOf } = access
   const asked = new Asked(request, { mount, pathOf })
   const { headers, rawHeaders, address, isFromTrustedProxy } = asked
-  return { method, target, mount, headers, rawHeaders, address, isFromTrustedProxy, get certificate () { return asked.certificate }, get path () { return pathOf(target) } }
+  return { method, target, mount, headers, rawHeaders, address, isFromTrustedProxy, get certificate () { return asked.certificate }, get path () { return pathOf(target, method) } }
 }

@@ -2,6 +2,7 @@ import { DiskStore } from './disk-store.ts'
 import { MemoryStore } from './memory-store.ts'
 import { DirectoryLedger } from './purge-directory.ts'
 import { RedisLedger } from './purge-redis.ts'
+import { WRITTEN } from './purge-tags.ts'
 import { LocalLedger, Purges, type PurgeLedger } from './purges.ts'
 import { RedisLeases } from './redis-leases.ts'
 import { RedisLink } from './redis-link.ts'
@@ -42,6 +43,7 @@ export async function openStore (options: StoreOptions, onFault: OnStoreFault): 
   const purges = await Purges.open(ledger)
   const store = lower === undefined ? memory : new TieredStore(memory, lower)
   purges.onPurge(async (tag, isOwn) => {
+    if (tag === WRITTEN) return
     if (isOwn || !(store instanceof TieredStore)) await store.purge(tag)
     else store.forget(tag)
   })

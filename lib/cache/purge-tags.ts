@@ -5,6 +5,12 @@ import { MAX_TAG_BYTES } from './record.ts'
 /** The tag that covers everything. */
 export const EVERYTHING = '*'
 
+/**
+ * What is purged when files were written: nothing has this tag, since variants are named by what their original was.
+ * But every instance takes note, and looks at files anew. One for all, so that no number of writes fills the marks.
+ */
+export const WRITTEN = 'files:written'
+
 const ORIGINAL = 'original:'
 const PREFIX = 'prefix:'
 

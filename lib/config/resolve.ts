@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { Ajv2020 } from 'ajv/dist/2020.js'
 import { withoutTrailingSlash } from '../paths/prefix.ts'
 import { interpolate, valueOf, withEnvironment, type Environment } from './environment.ts'
 import type { StrategyConfig } from './access-schema.ts'
@@ -8,11 +7,9 @@ import { ConfigError, elsewhere, show, spellPath, type Mistake } from './mistake
 import { plainCopy } from './plain.ts'
 import { redact, redactWithin } from './redact.ts'
 import { relationMistakes } from './relations.ts'
-import { Config } from './schema.ts'
+import type { Config } from './schema.ts'
+import { validate } from './validate.ts'
 import { keysOf, mistakesOf } from './violations.ts'
-
-const ajv = new Ajv2020({ allErrors: true, useDefaults: true, discriminator: true, strict: false, verbose: true })
-const validate = ajv.compile<Config>(Config)
 
 /** Where a configuration was written, and where it is to hold. */
 export interface ResolveOptions {

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { eventTypes, type EventType } from '../events/event-types.ts'
 import { Access, RateLimit } from './access-schema.ts'
 import { Bytes, Count, defaulted, Flag, Like, List, Milliseconds, Prefix, Section, strict, Words } from './schema-parts.ts'
 
@@ -66,12 +67,6 @@ export const Uploads = Section('How files are written, for all mounts together',
   timeoutMs: Milliseconds('How long one request may take to bring what it brings', 3_600_000, 1),
   expiryMs: Milliseconds('How long an unfinished upload is kept', 86_400_000, 1)
 })
-
-export type UploadsConfig = Static<typeof Uploads>
-
-/** What happens to files, by name. */
-export const eventTypes = ['file.created', 'file.replaced', 'file.deleted'] as const
-export type EventType = typeof eventTypes[number]
 
 const Webhook = Type.Object({
   url: Like('https://example.com/hooks/media', '^https?://[^/?#@\\s\\\\]+(/[^#\\s\\\\]*)?$', { description: 'Who is told, by POST' }),

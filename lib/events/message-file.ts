@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { eventTypes } from '../config/writing-schema.ts'
+import { eventTypes } from './event-types.ts'
 import type { FileEvent } from '../writing/parts.ts'
 
 /* A message on disk: lines of JSON, which are only ever added. The first is the event as it was announced. */

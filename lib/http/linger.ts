@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** Milliseconds for which a body that nobody wants any more is still read, so that its client reads the answer instead of a reset. */
-export const LINGER_MS = 10_000
+const LINGER_MS = 10_000
 
 /**
  * After an answer that came before its request was whole: what the client still sends is thrown
@@ -9,13 +9,16 @@ export const LINGER_MS = 10_000
  * may be lost with it (RFC 9112 §9.6). Clients that go on sending lose the connection.
  */
 export function readOn (request: IncomingMessage, response: ServerResponse, forMs = LINGER_MS): void {
-  response.once('finish', function lingerOn () {
-    const { socket } = request
+  // Of a stream of HTTP/2 the end is not sent before what it brings is read.
+  if (request.httpVersionMajor === 2) lingerOn()
+  else response.once('finish', lingerOn)
+
+  function lingerOn (): void {
     if (request.complete) return
-    const timer = setTimeout(() => { socket.destroy() }, forMs)
+    const timer = setTimeout(() => { request.destroy() }, forMs).unref()
     const stop = (): void => clearTimeout(timer)
     request.once('end', stop)
-    socket.once('close', stop)
+    request.once('close', stop)
     request.resume()
-  })
+  }
 }

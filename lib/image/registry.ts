@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { StoreOptions } from '../cache/open-store.ts'
 import type { PurgeOutcome, Purges } from '../cache/purges.ts'
 import type { Config, MountConfig } from '../config/schema.ts'
+import { WRITTEN } from '../cache/purge-tags.ts'
 import { MediaError } from '../errors.ts'
 import { cacheControl } from '../http/cache-control.ts'
 import { childKey, rootKey, type Key } from '../paths/request-path.ts'
@@ -46,6 +47,8 @@ export interface Images {
    * @throws {MediaError} as `applyImagePolicy`
    */
   keepable (picture: ComingPicture): Promise<Buffer | undefined>
+  /** Files were written: once it settles every instance looks at files anew. @throws {MediaError} `unavailable` where other instances could not be told */
+  written (): Promise<PurgeOutcome>
   /** Settles when what was made is kept; closes workers, stores and, at last, the sources. */
   close (): Promise<void>
 }
@@ -80,6 +83,9 @@ export function imagesOf (config: Readonly<Config>, sources: Sources, log: Image
     },
     async purge (tag) {
       return await (await open()).purges.purge(tag)
+    },
+    async written () {
+      return await (await open()).purges.purge(WRITTEN)
     },
     async keepable (picture) {
       return await (await open()).keepable(picture)

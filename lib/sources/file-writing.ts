@@ -2,13 +2,15 @@ import { statfs, unlink } from 'node:fs/promises'
 import { MediaError } from '../errors.ts'
 import type { Key } from '../paths/request-path.ts'
 import type { FilePlaces } from './file-places.ts'
+import { isSame } from './second-names.ts'
 import type { FoundFile } from './source.ts'
 import { WritingArea, type AsideFile } from './writing-area.ts'
 import { FileDraft } from './writing-draft.ts'
 import { ChangedMeanwhile, errnoOf, writingFault } from './writing-faults.ts'
 import { KeyLocks } from './writing-locks.ts'
-import { Place, timeAfter, type Looks } from './writing-place.ts'
+import { Place, type Looks } from './writing-place.ts'
 import { checkTarget, targetOf, type Target } from './writing-target.ts'
+import { timeAfter } from './writing-time.ts'
 import type { Condition, Draft, DraftOptions, Writable, Written } from './writing.ts'
 
 /** How often what changes amid its being looked at is looked at anew: each time somebody else got on. */
@@ -72,7 +74,7 @@ export class FileWriting implements Writable {
       if (isOne(source.target, place.target)) throw new MediaError('conflict', { detail: 'The file has this name already' })
       conditions.to?.(current?.found)
       // Of two names for one file a rename would leave both.
-      if (current !== undefined && current.stats.ino === moved.stats.ino && current.stats.dev === moved.stats.dev) await source.clear()
+      if (current !== undefined && isSame(current.stats, moved.stats)) await source.clear()
       else await place.takeFrom(source, moved, current)
       await source.prune()
       return { found: await place.found(), replaced: current?.found }
@@ -96,8 +98,14 @@ export class FileWriting implements Writable {
         await file.sync()
       }
       if (await place.take(path, current !== undefined)) await unlink(path).catch(() => undefined)
-      await place.flush()
-      return { found: place.described(await file.stat({ bigint: true })), replaced: current?.found }
+      try {
+        await place.flush()
+        return { found: place.described(await file.stat({ bigint: true })), replaced: current?.found }
+      } catch (error) {
+        // What is not certain to outlive a power loss is not told to be there. What it replaced is gone, though.
+        if (current === undefined) await place.giveUp(stats)
+        throw error
+      }
     }, [begun])
   }
 

@@ -1,24 +1,6 @@
 import { MediaError } from '../errors.ts'
+import { Room } from './room.ts'
 import type { Condition, Draft, Written } from './writing.ts'
-
-/** Bytes that there is room for. */
-export class Room {
-  #left: number
-
-  constructor (bytes: number) {
-    this.#left = bytes
-  }
-
-  /** @throws {MediaError} `insufficient-storage` */
-  take (bytes: number): void {
-    if (bytes > this.#left) throw new MediaError('insufficient-storage')
-    this.#left -= bytes
-  }
-
-  give (bytes: number): void {
-    this.#left += bytes
-  }
-}
 
 /** A draft in memory. */
 export class MemoryDraft implements Draft {
@@ -34,15 +16,16 @@ export class MemoryDraft implements Draft {
 
   async write (chunk: Buffer): Promise<void> {
     if (this.#chunks === undefined) throw new MediaError('internal', { detail: 'This draft is over' })
-    try {
-      this.#room.take(chunk.length)
-    } catch (error) {
+    if (!this.#room.take(chunk.length)) {
       await this.discard()
-      throw error
+      throw new MediaError('insufficient-storage')
     }
     this.bytes += chunk.length
     this.#chunks.push(chunk)
   }
+
+  /** Its memory is where it lies. */
+  async rest (): Promise<void> {}
 
   async commit (condition?: Condition): Promise<Written> {
     if (this.#chunks === undefined) throw new MediaError('internal', { detail: 'This draft is over' })

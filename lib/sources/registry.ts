@@ -90,7 +90,7 @@ export async function openSources (config: Readonly<Config>, senders: Senders, l
       if (source === undefined) {
         const plain = open.get(name) as Source
         // What lies elsewhere keeps itself, by what its server says.
-        if (isFar(name)) return plain
+        if (isFar(name)) return isNormal ? normalNames(plain) : plain
         const named = isNormal ? normalNames(plain) : plain
         // Who may write a sibling would write what it stands for, and one that stayed would be older than its file.
         kept.set(id, source = hotFiles.over(wanted && !isNormal && !isBucket(name) ? precompressed(named) : named))

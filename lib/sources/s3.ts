@@ -1,4 +1,3 @@
-import { SingleFlight } from '../cache/single-flight.ts'
 import type { S3Config } from '../config/writing-schema.ts'
 import { MediaError } from '../errors.ts'
 import { typeOf } from '../http/media-type.ts'
@@ -48,7 +47,8 @@ const directory: Found = Object.freeze({ kind: 'directory' })
 
 /**
  * The objects of a bucket below a prefix as a source. A key is the name of an object; what names go on from
- * with a slash is a directory. Nothing is remembered: each look is a request, shared by those who look at once.
+ * with a slash is a directory. Nothing is remembered, and each look is a request of its own: what another
+ * process wrote before it began is seen.
  *
  * @throws where a file with the secret or an authority cannot be read
  * @example
@@ -59,7 +59,6 @@ export async function s3Source (config: S3Config, options: S3SourceOptions = {})
   const client = await S3Client.open(config, options)
   const names = new ObjectNames(config.prefix)
   const writing = new S3Writing({ client, names, partBytes: config.partBytes })
-  const flights = new SingleFlight<Found | undefined>()
 
   async function look (key: Key): Promise<Found | undefined> {
     const name = names.object(key)
@@ -75,7 +74,7 @@ export async function s3Source (config: S3Config, options: S3SourceOptions = {})
   return {
     client,
     writing,
-    stat: key => key === '' ? directory : flights.run(`${writing.count} ${key}`, async () => await look(key)),
+    stat: key => key === '' ? directory : look(key),
     list: async (key, limit) => await membersOf({ client, names }, key, limit),
 
     async presigned (key, { method, expiresSeconds = config.presignSeconds, downloadName } = {}) {

@@ -48,6 +48,7 @@ export class TreeWriting implements Writable {
     return {
       get bytes () { return draft.bytes },
       write: async chunk => await draft.write(chunk),
+      rest: async () => await draft.rest(),
       commit: async condition => written(await draft.commit(asked(condition, chosen.at)), chosen.at),
       discard: async () => await draft.discard()
     }

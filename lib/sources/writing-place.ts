@@ -1,13 +1,12 @@
 import type { BigIntStats } from 'node:fs'
-import { link, lstat, rename, unlink, utimes } from 'node:fs/promises'
+import { lstat, rename, unlink, utimes } from 'node:fs/promises'
 import type { Describe } from './file-description.ts'
+import { isSame, linkOrRename, removeName } from './second-names.ts'
 import type { FoundFile, Source } from './source.ts'
 import { OpenDirectory, prune } from './writing-directory.ts'
 import { ChangedMeanwhile, errnoOf } from './writing-faults.ts'
 import { directoryThere, hidden, statsAt, type Target } from './writing-target.ts'
-
-/** What file systems answer that have no second names, or give none to this file. */
-const unlinkable = new Set(['EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+import { timeAfter } from './writing-time.ts'
 
 /** What is there, and what it is as a file. */
 export interface Present {
@@ -81,17 +80,43 @@ export class Place {
     }
   }
 
-  /** Makes another place's file this one's, where it is not yet. @throws as `take` */
+  /** Makes another place's file this one's, where it is not yet. Where that fails midway it is undone, unless something was replaced. @throws as `take` */
   async takeFrom (other: Place, moved: Present, current: Present | undefined): Promise<void> {
     const time = timeAfter(moved.stats, current?.stats)
     if (time !== undefined) await utimes(other.#path, time, time)
-    if (await this.take(other.#path, current !== undefined)) {
+    const isUnderBoth = await this.take(other.#path, current !== undefined)
+    try {
       await this.flush()
-      await unlink(other.#path)
-    } else {
-      await this.flush()
+      if (isUnderBoth) await removeName(other.#path)
+      await other.flush()
+    } catch (error) {
+      if (current === undefined) await this.#giveBack(other, moved.stats)
+      throw error
     }
-    await other.flush()
+  }
+
+  /** The file that came here goes where it came from, or stays there. Never throws. */
+  async #giveBack (other: Place, stats: BigIntStats): Promise<void> {
+    try {
+      const [here, there] = [await statsAt(this.#path), await statsAt(other.#path)]
+      if (here === undefined || !isSame(here, stats)) return
+      if (there === undefined) await rename(this.#path, other.#path)
+      // Where something else is by now it stays here.
+      else if (isSame(there, stats)) await this.clear()
+      await other.flush()
+    } catch {
+      // The failure that led here is told. The file has one of its names at least.
+    }
+  }
+
+  /** Takes away the file that came here, if it still is that. Never throws. */
+  async giveUp (stats: BigIntStats): Promise<void> {
+    try {
+      const here = await statsAt(this.#path)
+      if (here !== undefined && isSame(here, stats)) await this.clear()
+    } catch {
+      // Who asks has a failure to tell already.
+    }
   }
 
   /** Takes away what is here. @throws as the file system does */
@@ -154,20 +179,6 @@ export class Place {
   }
 }
 
-/** Milliseconds by which a time of change may lie ahead: what lies further was set by somebody, and is no time of ours. */
-const AHEAD_MS = 10_000
-
-/**
- * When a file has to have been changed last, in seconds since the epoch, so that its tag is none that what it
- * replaces has, or had before: times of change differ by the grain of the kernel's clock, some milliseconds, or not
- * at all. Undefined where it is later already.
- */
-export function timeAfter (stats: BigIntStats, current: BigIntStats | undefined): number | undefined {
-  if (current === undefined || current.mtimeNs < stats.mtimeNs || current.mtimeMs > Date.now() + AHEAD_MS) return undefined
-  // Two, since of one millisecond the way through a floating point number may take a part.
-  return (Number(current.mtimeMs) + 2) / 1000
-}
-
 /** Undefined where a file is there instead. */
 async function directoryAt (path: string): Promise<OpenDirectory | undefined> {
   try {
@@ -175,17 +186,5 @@ async function directoryAt (path: string): Promise<OpenDirectory | undefined> {
   } catch (error) {
     if (errnoOf(error) === 'ENOTDIR') return undefined
     throw error
-  }
-}
-
-/** A second name is never given over what is there already: not even over what came from who knows no locks. @returns whether the first is left */
-async function linkOrRename (from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to)
-    return true
-  } catch (error) {
-    if (!unlinkable.has(errnoOf(error) ?? '')) throw error
-    await rename(from, to)
-    return false
   }
 }

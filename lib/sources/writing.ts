@@ -17,7 +17,7 @@ export interface Written {
   readonly replaced: FoundFile | undefined
 }
 
-/** A file that nobody sees yet. One caller at a time; after `commit` or `discard`, none. */
+/** A file that nobody sees yet. One caller at a time; after `rest` only `commit` and `discard`, after those none. */
 export interface Draft {
   /** Bytes that were taken so far. */
   readonly bytes: number
@@ -29,8 +29,18 @@ export interface Draft {
    */
   write (chunk: Buffer): Promise<void>
   /**
+   * Nothing more comes for a while, and it may be long until `commit`: gives back what is held in memory and
+   * open. After it, only `commit` and `discard`.
+   *
+   * @throws as `write`: the draft is to be discarded then
+   */
+  rest (): Promise<void>
+  /**
    * Makes it what the key names: when this settles the file is there, whole, and outlives a power loss.
-   * When it throws, the key names what it named before, and the draft is gone.
+   * When it throws, the key names what it named before, and the draft is gone. Two failures leave what cannot be
+   * known, or not be put back: where a store's answer does not come, and it tells nothing afterwards either, the
+   * file may be there; and where a disk fails once a file was replaced, the key names the new one, which may not
+   * outlive a power loss.
    *
    * @throws what the condition throws
    * @throws {MediaError} `conflict` where the key, or what lies above it, names something else than is needed;
@@ -63,7 +73,8 @@ export interface Writable {
    */
   begin (key: Key, options?: DraftOptions): Promise<Draft>
   /**
-   * Removes a file; undefined where the key names none. Never a directory.
+   * Removes a file; undefined where the key names none. Never a directory. Where the store, or the disk, fails
+   * amid it, the file may be gone although this throws.
    *
    * @throws what the condition throws (it is asked about what is not there, too)
    * @throws {MediaError} `conflict` for a directory; `locked`, `forbidden`, `unavailable`
@@ -71,6 +82,9 @@ export interface Writable {
   remove (key: Key, condition?: Condition): Promise<FoundFile | undefined>
   /**
    * Gives a file another key. A reader finds it under one of the two, or under both, never under none.
+   * When it throws, both keys name what they named before. That cannot be had where the new key named a file that
+   * is replaced by then, or the store is away or refuses to remove what it copied: the file is there under both
+   * keys then, and where the store told that much, the failure says so.
    *
    * @param conditions `from`: about what is moved; `to`: about what its new key names
    * @throws what the conditions throw

@@ -32,18 +32,25 @@ const UNTOLD = 'text/plain'
  * refused, none is kept. (Where, of several, one cannot be kept at the end because of what others did meanwhile, those
  * before it stay.)
  *
- * @throws {MediaError} `bad-multipart`, and what taking and keeping a file throws
+ * @param signal tells until all have come that they are not wanted any more
+ * @throws {MediaError} `bad-multipart`, and what taking and keeping a file throws; the signal's reason
  */
-export async function keepForm (parts: AsyncIterable<FormPart>, take: TakeFile): Promise<StoredFile[]> {
+export async function keepForm (parts: AsyncIterable<FormPart>, take: TakeFile, signal: AbortSignal): Promise<StoredFile[]> {
   const received: ReceivedFile[] = []
+  const keys = new Set<string>()
   const stored: StoredFile[] = []
   try {
     for await (const { file, filename, mimetype } of sound(parts)) {
       if (file === undefined) continue
       if (filename === undefined || filename === '') throw new MediaError('bad-multipart', { detail: 'A file of the form has no name' })
-      received.push(await take(filename, { body: file, declaredType: mimetype === UNTOLD ? undefined : mimetype }).catch((error: unknown) => { throw formFault(error) }))
+      const one = await take(filename, { body: file, declaredType: mimetype === UNTOLD ? undefined : mimetype }).catch((error: unknown) => { throw formFault(error) })
+      received.push(one)
+      if (keys.has(one.key)) throw new MediaError('conflict', { detail: 'Two files of the form have one name' })
+      keys.add(one.key)
+      await one.rest()
     }
     if (received.length === 0) throw new MediaError('bad-multipart', { detail: 'There is no file in the form' })
+    signal.throwIfAborted()
     for (const each of received) stored.push(await each.commit())
     return stored
   } finally {

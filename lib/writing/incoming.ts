@@ -21,13 +21,16 @@ export interface IncomingLimits {
 export class IncomingBytes {
   readonly #iterator: AsyncIterator<Buffer>
   readonly #limits: IncomingLimits
+  readonly #body: Readable | undefined
   #bytes = 0
+  #late: MediaError | undefined
   #fail: (reason: unknown) => void = () => undefined
 
   /** @throws {MediaError} `body-too-large` where more was announced than may come */
   constructor (body: Incoming, limits: IncomingLimits) {
     if (limits.size !== undefined && limits.size > limits.maxBytes) throw tooLarge(limits.maxBytes)
     this.#limits = limits
+    this.#body = body instanceof Readable ? body : undefined
     this.#iterator = body instanceof Readable ? body.iterator({ destroyOnReturn: false }) : body[Symbol.asyncIterator]()
   }
 
@@ -40,19 +43,23 @@ export class IncomingBytes {
    */
   async each (take: (chunk: Buffer) => Promise<void> | undefined): Promise<void> {
     const { stallMs, timeoutMs, maxBytes, size } = this.#limits
-    const late = (): void => this.#fail(new MediaError('request-timeout', { detail: 'The upload took too long' }))
-    const stall = setTimeout(late, stallMs)
-    const deadline = setTimeout(late, timeoutMs)
+    const stall = setTimeout(() => this.#fail(tooSlow()), stallMs)
+    const deadline = setTimeout(() => {
+      this.#late = tooSlow()
+      this.#fail(this.#late)
+    }, timeoutMs)
     try {
       for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) {
         this.#bytes += chunk.length
         if (this.#bytes > maxBytes) throw tooLarge(maxBytes)
         await take(chunk)
+        if (this.#late !== undefined) throw this.#late // it went by while nobody waited for bytes
         stall.refresh()
       }
     } finally {
       clearTimeout(stall)
       clearTimeout(deadline)
+      this.#body?.removeAllListeners('readable') // what is left can flow off then
     }
     if (size !== undefined && size !== this.#bytes) throw new MediaError('bad-request', { detail: `${size} bytes were announced, and ${this.#bytes} came` })
   }
@@ -62,7 +69,7 @@ export class IncomingBytes {
     return await new Promise<Buffer | undefined>((resolve, reject) => {
       this.#fail = reject
       this.#iterator.next().then(({ done, value }) => resolve(done === true ? undefined : value), (error: unknown) => reject(faultOf(error)))
-    })
+    }).finally(() => { this.#fail = () => undefined })
   }
 }
 
@@ -70,6 +77,10 @@ export class IncomingBytes {
 function faultOf (error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException
   return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE' ? new ClientLeft() : error
+}
+
+function tooSlow (): MediaError {
+  return new MediaError('request-timeout', { detail: 'The upload took too long' })
 }
 
 function tooLarge (maxBytes: number): MediaError {

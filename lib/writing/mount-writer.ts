@@ -17,6 +17,8 @@ export interface NewFile {
   readonly condition?: Condition | undefined
   /** Who writes. */
   readonly principal: Principal | null
+  /** Whether a place among the uploads is held for it already. Default false. */
+  readonly hasPlace?: boolean | undefined
 }
 
 /** A file that was written. */

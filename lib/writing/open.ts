@@ -2,19 +2,20 @@ import { join } from 'node:path'
 import type { AccessLog } from '../access/access.ts'
 import type { Config, MountConfig } from '../config/schema.ts'
 import { openEvents, type Events } from '../events/open.ts'
+import { originMatchers } from '../http/origin.ts'
 import type { Images } from '../image/registry.ts'
-import { originalTag } from '../cache/purge-tags.ts'
 import { RedisLink } from '../cache/redis-link.ts'
 import { pathBelow, type Key } from '../paths/request-path.ts'
 import type { Sources } from '../sources/registry.ts'
 import { filesOf } from '../sources/walk.ts'
-import { CLOCK_GRAIN_MS } from '../sources/stored-file.ts'
 import type { Writable } from '../sources/writing.ts'
 import { MakeAhead } from './make-ahead.ts'
 import { factsOf, type FileEvent, type Invalidation } from './parts.ts'
+import type { Patience } from './patience.ts'
 import { openQuotas } from './quotas.ts'
 import { ResumableUploads } from './resumable/resumable-uploads.ts'
 import { UploadSlots } from './slots.ts'
+import { Spooled } from './spool.ts'
 import { isWritable } from './writable-mounts.ts'
 import { Writer } from './writer.ts'
 
@@ -25,6 +26,10 @@ export interface WritableParts {
   readonly resumable: ResumableUploads
   readonly maxBytes: number
   readonly maxFiles: number
+  readonly slots: UploadSlots
+  readonly patience: Patience
+  /** Origins whose pages may send forms, compiled. */
+  readonly origins: ReadonlyArray<string | RegExp>
 }
 
 /** Everything that the mounts share whose files can be written. */
@@ -64,7 +69,11 @@ export async function openWriting (config: Readonly<Config>, surroundings: Writi
   const resumable = await ResumableUploads.open({ directory: join(directory, 'resumable'), expiryMs, stallMs, timeoutMs, redis, slots, log })
   const events = await openEvents(config, { log, resolve: async event => await happened(event, sources, mountOf.get(event.mount), root) })
   const stores = new Set(mounts.flatMap(mount => sources.writing(mount) ?? []))
-  const sweep = (): void => { for (const store of stores) void store.sweep(expiryMs) }
+  const spoolDirectory = join(directory, 'spool')
+  const sweep = (): void => {
+    for (const store of stores) void store.sweep(expiryMs)
+    void Spooled.sweep(spoolDirectory, expiryMs)
+  }
   sweep()
   const timer = setInterval(sweep, Math.min(expiryMs / SWEEPS_PER_EXPIRY, MAX_SWEEP_MS)).unref()
   const parts = new Map<MountConfig, WritableParts>()
@@ -78,8 +87,8 @@ export async function openWriting (config: Readonly<Config>, surroundings: Writi
       events.on(event => { if (event.mount === mount.prefix) maker.note(event) })
       makers.push(maker)
     }
-    const writer = new Writer({ mount: mount.prefix, place: prefix, rules, source, writable, quotas, events, invalidation: invalidationOf(surroundings), slots, limits: { stallMs, timeoutMs }, spoolDirectory: join(directory, 'spool'), policy: async picture => await images.keepable(picture) })
-    return { prefix, writer, resumable, maxBytes: rules.maxBytes, maxFiles: rules.maxFiles }
+    const writer = new Writer({ mount: mount.prefix, place: prefix, rules, source, writable, quotas, events, invalidation: invalidationOf(surroundings), slots, limits: { stallMs, timeoutMs }, spoolDirectory, policy: async picture => await images.keepable(picture) })
+    return { prefix, writer, resumable, maxBytes: rules.maxBytes, maxFiles: rules.maxFiles, slots, patience: { stallMs, timeoutMs }, origins: originMatchers(mount.cors?.origins ?? []) }
   }
   return {
     events,
@@ -101,17 +110,16 @@ export async function openWriting (config: Readonly<Config>, surroundings: Writi
   }
 }
 
-/** What is kept in memory is looked at anew at once; variants are forgotten wherever they are. */
+/** What is kept in memory is looked at anew at once, here and elsewhere: variants of what was there before are asked for by nobody then, and go when room is needed. */
 function invalidationOf ({ sources, images, log }: WritingSurroundings): Invalidation {
   return {
     async forget (paths) {
       sources.doubt()
-      for (const path of paths) {
-        await images.purge(originalTag(path)).then(
-          ({ behind }) => { if (behind.length > 0) log.warn({ behind, path }, 'Instances have not taken note of a file that was written') },
-          (error: unknown) => log.warn({ err: error, path }, 'Other instances could not be told of a file that was written')
-        )
-      }
+      if (paths.length === 0) return
+      await images.written().then(
+        ({ behind }) => { if (behind.length > 0) log.warn({ behind, paths }, 'Instances have not taken note of a file that was written') },
+        (error: unknown) => log.warn({ err: error, paths }, 'Other instances could not be told of a file that was written')
+      )
     }
   }
 }
@@ -122,8 +130,8 @@ async function happened (event: FileEvent, sources: Sources, mount: MountConfig 
   if (mount === undefined || path === undefined) return undefined
   const found = await sources.plain(mount).stat(path.key)
   if (event.type === 'file.deleted') return found === undefined ? {} : undefined
-  // Clocks of stores are coarse, and others than ours: telling of what was there already harms less than not telling.
-  if (found?.kind !== 'file' || found.changed + CLOCK_GRAIN_MS < Date.parse(event.time)) return undefined
+  // Whether it was there before is not asked: clocks of stores are coarse, and telling twice harms less than not telling.
+  if (found?.kind !== 'file') return undefined
   return event.size === undefined || event.size === found.representation.size ? factsOf(found) : undefined
 }
 

@@ -1,5 +1,5 @@
 import type { Principal } from '../access/access.ts'
-import type { EventType } from '../config/writing-schema.ts'
+import type { EventType } from '../events/event-types.ts'
 import type { Key } from '../paths/request-path.ts'
 import type { FoundFile } from '../sources/source.ts'
 
@@ -28,9 +28,9 @@ export interface Quotas {
    * @throws {MediaError} `quota-exceeded`; `unavailable` where it cannot be counted
    */
   reserve (file: { readonly mount: string, readonly key: Key | undefined, readonly bytes: number, readonly principal: string }): Promise<Reservation>
-  /** A file is gone. */
+  /** A file is gone. Never throws. */
   removed (mount: string, key: Key): Promise<void>
-  /** A file has another key; it stays whose it was. */
+  /** A file has another key; it stays whose it was. Never throws. */
   moved (mount: string, from: Key, to: Key): Promise<void>
 }
 

@@ -69,8 +69,8 @@ export class Reception {
   /** @throws {MediaError} as `MountWriter.put`: then nothing is left of it */
   async receive (): Promise<Received> {
     const { slots, limits, rules: { maxBytes } } = this.#parts
-    const { body, size, digests } = this.#file
-    const leave = slots.take()
+    const { body, size, digests, hasPlace = false } = this.#file
+    const leave = hasPlace ? () => undefined : slots.take()
     try {
       await new IncomingBytes(body, { ...limits, maxBytes, size }).each(chunk => {
         digests?.update(chunk)
@@ -143,7 +143,7 @@ export class Reception {
   }
 
   async #straight (): Promise<Received> {
-    return this.#received(this.#bytes, { isAsSent: true, sha256: undefined })
+    return this.#received(this.#bytes, { isAsSent: true, sha256: this.#file.digests?.sha256 })
   }
 
   /** It had to be known whole: what is kept may be something else than what came. */

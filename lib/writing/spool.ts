@@ -1,9 +1,8 @@
-import { mkdir, unlink, type FileHandle } from 'node:fs/promises'
+import { lstat, mkdir, readdir, unlink, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
 import { openAside } from '../cache/disk-write.ts'
 import { fileFault } from '../sources/file-faults.ts'
-
-/** Bytes that are read at once. */
-const READ_BYTES = 1_048_576
+import { bytesOf } from './file-bytes.ts'
 
 /** Bytes on disk that are no file of a mount yet: what has to be known whole before it is known what becomes of it. */
 export class Spooled {
@@ -38,12 +37,17 @@ export class Spooled {
   }
 
   /** All of it, from the start. */
-  async * read (): AsyncGenerator<Buffer> {
-    for (let at = 0; at < this.bytes;) {
-      const { bytesRead, buffer } = await this.#file.read({ buffer: Buffer.allocUnsafe(Math.min(READ_BYTES, this.bytes - at)), position: at })
-      if (bytesRead === 0) return
-      at += bytesRead
-      yield buffer.subarray(0, bytesRead)
+  read (): AsyncGenerator<Buffer> {
+    return bytesOf(this.#file)
+  }
+
+  /** Removes what processes that ended have left, if it is older than so many milliseconds. Never throws. */
+  static async sweep (directory: string, olderThanMs: number): Promise<void> {
+    const names = await readdir(directory).catch(() => [])
+    for (const name of names) {
+      const path = join(directory, name)
+      const found = await lstat(path).catch(() => undefined)
+      if (found?.isFile() === true && Date.now() - found.mtimeMs > olderThanMs) await unlink(path).catch(() => undefined)
     }
   }
 

@@ -1,19 +1,20 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { MediaError } from '../errors.ts'
 import { contentDigest } from '../http/content-digest.ts'
+import { hasBody } from '../http/has-body.ts'
 import { evaluatePreconditions } from '../http/preconditions.ts'
 import type { Condition } from '../sources/writing.ts'
 import type { NewFile } from './mount-writer.ts'
 
 /** What a request that writes says of its content. @throws {MediaError} `bad-request`, `unsupported-media-type` */
-export function contentOf (headers: IncomingHttpHeaders): Pick<NewFile, 'size' | 'declaredType' | 'digests'> {
+export function contentOf (request: IncomingMessage): Pick<NewFile, 'size' | 'declaredType' | 'digests'> {
+  const { headers } = request
   // A part of a file would take the place of the whole (RFC 9110 §14.5).
   if (headers['content-range'] !== undefined) throw new MediaError('bad-request', { detail: 'A part of a file cannot be written: resumable uploads are for that' })
-  const { 'content-encoding': coding = 'identity', 'content-length': length, 'transfer-encoding': transfer } = headers
+  const { 'content-encoding': coding = 'identity', 'content-length': length } = headers
   if (coding.trim().toLowerCase() !== 'identity') throw new MediaError('unsupported-media-type', { detail: 'Files are written as they are, without a content coding', headers: { 'accept-encoding': 'identity' } })
   return {
-    // Neither field: there is no body (RFC 9112 §6.3).
-    size: length === undefined ? transfer === undefined ? 0 : undefined : Number(length),
+    size: length !== undefined ? Number(length) : hasBody(request) ? undefined : 0,
     declaredType: headers['content-type'],
     digests: contentDigest({ 'content-digest': headers['content-digest'], 'repr-digest': headers['repr-digest'] })
   }

@@ -5,7 +5,8 @@ import { targetOf } from '../../lib/api/named-path.ts'
 import type { ApiTools } from '../../lib/api/open.ts'
 import type { BodyOf, QueryOf } from '../../lib/api/operations.ts'
 import { MediaError } from '../../lib/errors.ts'
-import type { Condition } from '../../lib/sources/writing.ts'
+
+import { unlessThere } from '../../lib/writing/keys.ts'
 import type { WritableParts } from '../../lib/writing/open.ts'
 import { conditionOf } from '../../lib/writing/write-request.ts'
 import { statOf, urlOf } from './answers.ts'
@@ -34,7 +35,7 @@ export function changing ({ mounts, permissions }: ApiTools): Record<'uploadFile
       if (source.directory || target.directory) throw new MediaError('conflict', { detail: 'A path that ends in a slash is that of a directory' })
       takeIn(request, source, admission)
       const { writer } = writingOf(source)
-      const { isNew, path, found } = await writer.move(source.key, target.key, { from: conditionOf('DELETE', request.raw.headers), to: overwrite ? undefined : unlessThere, principal: request.principal })
+      const { isNew, path, found } = await writer.move(source.key, target.key, { from: conditionOf('DELETE', request.raw.headers), to: overwrite ? undefined : unlessThere(undefined), principal: request.principal })
       request.log.info({ from: source.path, to: path }, 'A client of the API moved a file')
       return await reply.code(isNew ? 201 : 200).header(isNew ? 'location' : 'content-location', urlOf(request, path)).send(statOf(request, path, found))
     }
@@ -60,8 +61,4 @@ function takeIn (request: FastifyRequest, { mount }: Located, { principal }: Adm
 function writingOf ({ mount: { files } }: Located): WritableParts {
   if (files?.writing === undefined) throw new MediaError('forbidden', { detail: 'Nothing can be written to this mount' })
   return files.writing
-}
-
-const unlessThere: Condition = current => {
-  if (current !== undefined) throw new MediaError('conflict', { detail: 'A file of this name is there' })
 }

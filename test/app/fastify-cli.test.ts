@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -5,6 +6,7 @@ import media from '../../app.ts'
 import { endsWithin, refuses, root, start, type Running, type StartOptions } from '../cli/process.ts'
 import { ask, scratch } from '../helpers/app.ts'
 import { eventually, freePort } from '../helpers/process.ts'
+import { asWriter, form, put, readerKey, strategies } from '../helpers/writable.ts'
 
 const program = join(root, 'node_modules/fastify-cli/cli.js')
 
@@ -58,6 +60,28 @@ t.test('--prefix mounts the app below a path', async t => {
   const server = await fastifyStart(t, ['--prefix', '/below'], { cwd })
   await server.says(/Server listening/)
   t.match(await ask(server, '/below/x/a.txt'), { status: 200, text: 'meow' })
+})
+
+t.test('files are written where a configuration says who may', async t => {
+  const config = { sources: { files: { driver: 'file', root: 'files' } }, strategies, mounts: [{ prefix: '/files', source: 'files', permission: 'read-write', access: { read: 'public', write: ['keys'] } }] }
+  const cwd = await scratch(t, { 'files/old.txt': 'old', 'media.config.json': JSON.stringify(config) })
+  const server = await fastifyStart(t, ['--options'], { cwd })
+  await server.says(/Server listening/)
+  t.match(await put(server, '/files/a/new.txt', 'meow'), { status: 201, headers: { location: '/files/a/new.txt' } })
+  t.match(await ask(server, '/files/a/new.txt'), { status: 200, text: 'meow' })
+  t.equal(readFileSync(join(cwd, 'files/a/new.txt'), 'utf8'), 'meow')
+  t.match(await put(server, '/files/old.txt', 'new'), { status: 204 })
+  t.match(await ask(server, '/files/old.txt'), { status: 200, text: 'new' })
+  const { body, headers } = form([{ filename: 'one.txt', body: '1' }, { filename: 'two.txt', body: '2' }])
+  t.match(await ask(server, '/files/in/', { method: 'POST', body, headers: { ...headers, ...asWriter } }), { status: 201 })
+  t.match(await ask(server, '/files/in/two.txt'), { status: 200, text: '2' })
+  t.match(await ask(server, '/files/a/new.txt', { method: 'DELETE', headers: asWriter }), { status: 204 })
+  t.match(await ask(server, '/files/a/new.txt'), { status: 404 })
+  t.match(await ask(server, '/files/b.txt', { method: 'PUT', body: 'x' }), { status: 401 })
+  t.match(await ask(server, '/files/b.txt', { method: 'PUT', body: 'x', headers: { 'x-api-key': readerKey } }), { status: 403 })
+  t.match(await put(server, '/files/b.html', '<script>'), { status: 415, text: /"unsupported-media-type"/ })
+  server.child.kill('SIGTERM')
+  t.match(await endsWithin(server, 5000), { code: 0 })
 })
 
 t.test('a mistake in the configuration ends it before it listens', async t => {

@@ -151,6 +151,40 @@ function draftContract (t: Tap, make: MakeSource, { largeBytes = 20_000_000, tel
     }
   })
 
+  t.test('a draft that rests is nowhere seen; committed it is there with its bytes, discarded it leaves nothing', async t => {
+    const source = await make(t, { 'there.txt': 'old' })
+    const contents = [0, 1, 70_000, 600_000].map(size => randomBytes(size))
+    for (const content of contents) {
+      const [kept, dropped] = [await writingOf(source).begin(key('d/kept.bin')), await writingOf(source).begin(key('dropped/a.bin'))]
+      for (const draft of [kept, dropped]) {
+        for (let start = 0; start < content.length; start += 50_000) await draft.write(Buffer.from(content.subarray(start, start + 50_000)))
+        await draft.rest()
+      }
+      t.equal(kept.bytes, content.length)
+      t.equal(await source.stat(key('dropped')), undefined)
+      await dropped.discard()
+      await dropped.discard()
+      await t.rejects(dropped.commit(), 'it is gone')
+      t.match((await kept.commit(content === contents[0] ? unlessThere : undefined)).found.representation, { size: content.length })
+      await kept.discard()
+      const { representation } = await fileAt(t, source, 'd/kept.bin')
+      t.equal(sha(await bytesOf(await representation.open())), sha(content))
+    }
+    t.equal(await writingOf(source).sweep(-1), 0)
+    t.same(await namesIn(source, ''), ['d', 'there.txt'])
+  })
+
+  t.test('a draft that rested is judged by what is there when it is committed', async t => {
+    const source = await make(t, {})
+    const [draft, other] = [await begun(source, 'a.txt'), await begun(source, 'b.txt')]
+    for (const resting of [draft, other]) await resting.rest()
+    await write(source, 'a.txt', 'in between')
+    await t.rejects(draft.commit(unlessThere), { code: 'precondition-failed' })
+    await other.commit(unlessThere)
+    t.equal(await textAt(source, 'a.txt'), 'in between')
+    t.equal(await textAt(source, 'b.txt'), 'begun as b.txt')
+  })
+
   t.test('many tiny pieces are one file', async t => {
     const source = await make(t, {})
     const draft = await writingOf(source).begin(key('tiny.txt'))

@@ -1,10 +1,14 @@
 // Files are written, replaced and removed over real sockets: by PUT, by forms, by DELETE.
+import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { once } from 'node:events'
+import { crc32, gzipSync } from 'node:zlib'
+import sharp from 'sharp'
 import t from 'tap'
+import { keyHash } from '../../lib/access/api-keys.ts'
 import { ask, raw, serveMedia, scratch } from '../helpers/app.ts'
 import { eventually } from '../helpers/process.ts'
 import { asWriter, digestOf, form, put, readerKey, serveWritable } from '../helpers/writable.ts'
@@ -101,7 +105,7 @@ t.test('only who may writes, and what is not known is refused by name', async t 
 t.test('a mount that says nothing of who may write is only read', async t => {
   const served = await serveWritable(t, { files: { 'a.txt': 'a' }, mount: { access: undefined } })
   t.equal((await ask(served, '/files/a.txt')).status, 200)
-  t.equal((await put(served, '/files/b.txt', 'b')).status, 403)
+  t.match(await put(served, '/files/b.txt', 'b'), { status: 405, headers: { allow: 'GET, HEAD, OPTIONS' } })
   const root = await scratch(t, { 'a.txt': 'a' })
   const plain = await serveMedia(t, { sources: { files: { driver: 'file', root } }, mounts: [{ prefix: '/', source: 'files' }] })
   t.match(await ask(plain, '/b.txt', { method: 'PUT', body: 'b' }), { status: 405, headers: { allow: 'GET, HEAD, OPTIONS' } })
@@ -249,4 +253,152 @@ t.test('what was kept in memory is forgotten with a write, on every instance tha
   for (const served of [one, two]) t.equal((await ask(served, '/files/a.txt')).text, 'second')
   await ask(two, '/files/a.txt', { method: 'DELETE', headers: asWriter })
   for (const served of [one, two]) t.equal((await ask(served, '/files/a.txt')).status, 404)
+})
+
+const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64')
+
+t.test('of several endings none may be that of something that runs', async t => {
+  const served = await serveWritable(t)
+  const jpeg = await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } }).jpeg().toBuffer()
+  for (const [name, body] of [['a.php.jpg', jpeg], ['shell.jpg.php', jpeg], ['shell.jpg.pHp5', jpeg], ['a.html.png', pixel], ['a.svg.png', pixel], ['a.exe.png', pixel], ['a.png.html', pixel], ['a.php%00.jpg', jpeg], ['a.php.', jpeg], ['a.%EF%BD%90hp.jpg', jpeg], ['page.html.gz', gzipSync('<html></html>')]] as const) {
+    const { status, text } = await put(served, `/files/${name}`, body)
+    t.match([status, JSON.parse(text)], [name === 'a.png.html' ? 415 : 400, { code: name === 'a.png.html' ? 'unsupported-media-type' : name.includes('%00') ? 'bad-path' : 'bad-name' }], name)
+    const { body: sent, headers } = form([{ filename: decodeURIComponent(name), body }])
+    const posted = await ask(served, '/files/', { method: 'POST', body: sent, headers: { ...headers, ...asWriter } })
+    t.ok(posted.status === 400 || posted.status === 415, `${name} in a form: ${posted.status}`)
+  }
+  t.same(namesIn(served.root), [])
+  t.equal((await put(served, '/files/x.tar.gz', gzipSync('tar'))).status, 201)
+  t.equal((await put(served, '/files/www.example.jpg', jpeg)).status, 201)
+})
+
+t.test('a file that is two things is refused, or served as the one that its name says', async t => {
+  const served = await serveWritable(t)
+  const page = '<html><script>alert(document.domain)</script></html>'
+  const jpeg = await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } }).jpeg().toBuffer()
+  const comment = Buffer.from(`<script>alert(1)</script>${'x'.repeat(200)}`)
+  const inComment = Buffer.concat([jpeg.subarray(0, 2), Buffer.from([0xff, 0xfe, 0, comment.length + 2]), comment, jpeg.subarray(2)])
+  const gif = await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } }).gif().toBuffer()
+  const refused: Array<[string, Buffer]> = [
+    ['a.gif', Buffer.from(`GIF89a/*${page}*/=1;alert(1)`)],
+    ['b.gif', Buffer.from('GIF89a=1;alert(1);//')],
+    ['c.gif', Buffer.concat([gif, Buffer.from(page)])],
+    ['d.jpg', inComment],
+    ['e.pdf', Buffer.from(`${page}\n%PDF-1.7\n%%EOF`)],
+    ['f.html', Buffer.from(`%PDF-1.7\n${page}`)],
+    ['g.png', Buffer.concat([pixel, Buffer.from(page)])],
+    ['h.zip', Buffer.concat([pixel, zipOf('a.txt', 'x')])]
+  ]
+  for (const [name, body] of refused) t.match(JSON.parse((await put(served, `/files/${name}`, body)).text), { status: 415, code: 'unsupported-media-type' }, name)
+  t.same(namesIn(served.root), [])
+  const asThemselves: Array<[string, Buffer, string]> = [
+    ['a.png', Buffer.concat([pixel, zipOf('a.txt', 'x')]), 'image/png'],
+    ['b.pdf', Buffer.from(`%PDF-1.7\n${page}\n%%EOF`), 'application/pdf']
+  ]
+  for (const [name, body, type] of asThemselves) {
+    t.equal((await put(served, `/files/${name}`, body)).status, 201, name)
+    t.match(await ask(served, `/files/${name}`), { status: 200, body, headers: { 'content-type': type, 'x-content-type-options': 'nosniff' } }, name)
+  }
+})
+
+/** An archive of one file that is not compressed. */
+function zipOf (name: string, content: string): Buffer {
+  const fields = (...sizes: Array<[bytes: 2 | 4, value: number]>): Buffer => Buffer.concat(sizes.map(([bytes, value]) => { const field = Buffer.alloc(bytes); field.writeUIntLE(value, 0, bytes); return field }))
+  const common: Array<[2 | 4, number]> = [[2, 20], [2, 0], [2, 0], [2, 0], [2, 0], [4, crc32(content)], [4, content.length], [4, content.length], [2, name.length], [2, 0]]
+  const local = Buffer.concat([Buffer.from('PK\u0003\u0004'), fields(...common), Buffer.from(name + content)])
+  const central = Buffer.concat([Buffer.from('PK\u0001\u0002'), fields([2, 20], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, 0]), Buffer.from(name)])
+  return Buffer.concat([local, central, Buffer.from('PK\u0005\u0006'), fields([2, 0], [2, 0], [2, 1], [2, 1], [4, central.length], [4, local.length], [2, 0])])
+}
+
+t.test('10,000 files in one form are too many, and none is kept', async t => {
+  const served = await serveWritable(t)
+  const { body, headers } = form(Array.from({ length: 10_000 }, (_, n) => ({ filename: `${n}.txt`, body: 'x' })))
+  t.match(JSON.parse((await ask(served, '/files/in/', { method: 'POST', body, headers: { ...headers, ...asWriter } })).text), { status: 413, code: 'body-too-large' })
+  t.ok(await eventually(() => readdirSync(served.root, { recursive: true, withFileTypes: true }).every(entry => entry.isDirectory())), 'nor anything aside')
+  t.equal((await put(served, '/files/a.txt', 'x')).status, 201)
+})
+
+t.test('a file without bytes is one where its type has no beginning of its own', async t => {
+  const served = await serveWritable(t)
+  for (const [name, status] of [['a.txt', 201], ['a.csv', 201], ['a.jpg', 415], ['a.png', 415], ['a.pdf', 415], ['a.zip', 415]] as const) {
+    const { body, headers } = form([{ filename: name, body: '' }])
+    t.equal((await ask(served, '/files/', { method: 'POST', body, headers: { ...headers, ...asWriter } })).status, status, name)
+    t.equal((await put(served, `/files/put-${name}`, '')).status, status, `PUT ${name}`)
+  }
+  t.equal((await ask(served, '/files/a.txt')).body.length, 0)
+  t.same(namesIn(served.root), ['a.csv', 'a.txt', 'put-a.csv', 'put-a.txt'])
+})
+
+t.test('who sends a byte now and then never stalls, and is still too slow', async t => {
+  const served = await serveWritable(t, { rest: { uploads: { directory: await scratch(t), stallMs: 10_000, timeoutMs: 600 } } })
+  const trickle = async (head: string, start: string): Promise<string> => {
+    const socket = connect(served.port, '127.0.0.1')
+    await once(socket, 'connect')
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => undefined)
+    socket.write(`${head}\r\nHost: x\r\nX-API-Key: ${asWriter['x-api-key']}\r\nContent-Length: 100000\r\n\r\n${start}`)
+    const drip = setInterval(() => socket.write('a'), 50)
+    try {
+      await eventually(() => chunks.length > 0)
+      return Buffer.concat(chunks).toString()
+    } finally {
+      clearInterval(drip)
+      socket.destroy()
+    }
+  }
+  t.match(await trickle('PUT /files/slow.txt HTTP/1.1', 'a'), /^HTTP\/1\.1 408 /)
+  t.match(await trickle('POST /files/ HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=X', '--X\r\nContent-Disposition: form-data; name="file"; filename="slow.txt"\r\n\r\na'), /^HTTP\/1\.1 408 /)
+  t.ok(await eventually(() => readdirSync(served.root, { recursive: true, withFileTypes: true }).every(entry => entry.isDirectory())), 'nothing stays')
+})
+
+t.test('names that look alike in compatible forms are names of their own', async t => {
+  const served = await serveWritable(t)
+  const names = ['\ufb01le.txt', 'file.txt', '\u2460.txt', '1.txt', '\uff11.txt', '\u00b9.txt', '\u212b.txt', 'A\u030a.txt', '\u00c5.txt', 'caf\u00e9.txt', 'cafe\u0301.txt', '\u1e9b\u0323.txt', '\u1e69.txt']
+  const keys = new Map<string, string>()
+  for (const name of names) {
+    const answer = await put(served, `/files/${encodeURIComponent(name)}`, name)
+    const normal = name.normalize('NFC')
+    t.equal(answer.status, keys.has(normal) ? 204 : 201, name)
+    keys.set(normal, name)
+  }
+  for (const name of names) t.equal((await ask(served, `/files/${encodeURIComponent(name)}`)).text, keys.get(name.normalize('NFC')), name)
+  t.same(namesIn(served.root), [...keys.keys()].toSorted())
+  for (const name of ['a\uff0fb.txt', '\uff0e\uff0e', '\u2024\u2024', '\u2025', 'a\uff3cb.txt', '\uff0ehidden.txt', '\uff23\uff2f\uff2e.txt', 'a.\uff50\uff48\uff50', 'a\u2044b.txt']) {
+    t.match(JSON.parse((await put(served, `/files/${encodeURIComponent(name)}`, 'x')).text), { status: 400, code: 'bad-name' }, name)
+  }
+})
+
+t.test('quotas are of each who writes in bytes, and of the mount in files', async t => {
+  const [ann, ben] = ['ann', 'ben'].map(() => `fm_${randomBytes(32).toString('base64url')}`) as [string, string]
+  const methods = ['GET', 'PUT', 'POST', 'DELETE']
+  const served = await serveWritable(t, {
+    files: { 'old.txt': 'x'.repeat(5000) },
+    writing: { quotas: { mount: { files: 5 }, principal: { bytes: 1000 } } },
+    rest: { strategies: { keys: { driver: 'apiKey', keys: [{ name: 'ann', hash: keyHash(ann), methods }, { name: 'ben', hash: keyHash(ben), methods }] } } }
+  })
+  const by = async (key: string, path: string, bytes: number): Promise<number> => (await put(served, path, 'x'.repeat(bytes), { 'x-api-key': key })).status
+  t.equal(await by(ann, '/files/a.txt', 1001), 507)
+  t.equal(await by(ann, '/files/a.txt', 600), 201)
+  t.equal(await by(ann, '/files/b.txt', 401), 507)
+  t.equal(await by(ann, '/files/b.txt', 400), 201)
+  t.equal(await by(ben, '/files/c.txt', 1000), 201, 'what one has written takes nothing from the other')
+  t.equal(await by(ann, '/files/c.txt', 1), 507, 'and what is replaced was not of this one')
+  t.equal(await by(ann, '/files/a.txt', 1), 204)
+  t.equal(await by(ann, '/files/d.txt', 500), 201)
+  t.equal(await by(ben, '/files/e.txt', 0), 507, 'the mount is full, of files')
+  const { body, headers } = form([{ filename: 'f.txt', body: 'x' }, { filename: 'g.txt', body: 'x' }])
+  const post = async (key: string): Promise<number> => (await ask(served, '/files/', { method: 'POST', body, headers: { ...headers, 'x-api-key': key } })).status
+  t.equal(await post(ann), 507)
+  const remove = async (key: string, path: string): Promise<number> => (await ask(served, path, { method: 'DELETE', headers: { 'x-api-key': key } })).status
+  t.equal(await remove(ben, '/files/old.txt'), 204)
+  t.equal(await post(ann), 507, 'all of a form or none')
+  t.equal(await remove(ben, '/files/d.txt'), 204)
+  t.equal(await post(ann), 201)
+  t.equal(await by(ann, '/files/a.txt', 598), 204, 'what ben removed of ann\'s is given back to ann')
+  t.equal(await by(ann, '/files/a.txt', 599), 507)
+  t.same(namesIn(served.root), ['a.txt', 'b.txt', 'c.txt', 'f.txt', 'g.txt'])
+  t.equal((await Promise.all(['f', 'g'].map(async name => await remove(ann, `/files/${name}.txt`)))).join(), '204,204')
+  const race = await Promise.all(Array.from({ length: 12 }, async (_, n) => await by(n % 2 === 0 ? ann : ben, `/files/race-${n}.txt`, 0)))
+  t.equal(race.filter(status => status === 201).length, 2, 'of many at once no more than there is room for')
+  t.same([...new Set(race)].toSorted(), [201, 507])
 })

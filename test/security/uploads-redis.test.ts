@@ -2,6 +2,7 @@
 // refuse; without quotas everything goes on; nothing half-written is ever seen.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import t from 'tap'
 import { ask, scratch, type Served } from '../helpers/app.ts'
 import { eventually } from '../helpers/process.ts'
@@ -67,4 +68,29 @@ t.test('without quotas every upload goes on, on every instance', { skip }, async
     return (await ask(two, '/files/told.txt')).text === 'told'
   }))
   t.equal((await ask(one, '/files/told.txt', { method: 'DELETE', headers: asWriter })).status, 204)
+})
+
+t.test('who replaces a picture on one instance gets variants of the new one from the other, at once', { skip }, async t => {
+  const redis = await testRedis(t)
+  const root = await scratch(t)
+  const rest = async (): Promise<Record<string, unknown>> => ({ sources: { files: { driver: 'file', root } }, uploads: { directory: await scratch(t) }, images: { cache: { redis: redis.url } }, hotFiles: { revalidateMs: 3_600_000 } })
+  const [one, two] = [await serveWritable(t, { rest: await rest() }), await serveWritable(t, { rest: await rest() })]
+  const colours = ['#ff0000', '#00ff00', '#0000ff', '#ff0000', '#00ff00']
+  const pictures = await Promise.all(colours.map(async background => await sharp({ create: { width: 200, height: 200, channels: 3, background } }).png().toBuffer()))
+  const tags = new Set<unknown>()
+  for (const [n, picture] of pictures.entries()) {
+    const [writer, reader] = n % 2 === 0 ? [one, two] : [two, one]
+    t.equal((await put(writer, '/files/a.png', picture)).status, n === 0 ? 201 : 204)
+    for (const served of [reader, writer, reader]) {
+      const { status, body, headers } = await ask(served, '/files/a.png?w=32')
+      t.equal(status, 200)
+      const { channels } = await sharp(body).stats()
+      t.equal(channels.slice(0, 3).map(({ mean }) => mean > 128 ? 'ff' : '00').join(''), colours[n]?.slice(1), `the variant is of picture ${n}`)
+      tags.add(headers.etag)
+    }
+    t.ok((await ask(reader, '/files/a.png')).body.equals(picture), 'and so is the picture')
+  }
+  t.equal(tags.size, pictures.length, 'each has a tag of its own, on both')
+  t.equal((await ask(one, '/files/a.png', { method: 'DELETE', headers: asWriter })).status, 204)
+  for (const served of [two, one]) t.equal((await ask(served, '/files/a.png?w=32')).status, 404)
 })

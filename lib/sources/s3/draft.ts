@@ -1,6 +1,7 @@
 import { MediaError } from '../../errors.ts'
 import { typeOf } from '../../http/media-type.ts'
 import type { Key } from '../../paths/request-path.ts'
+import type { Room } from '../room.ts'
 import type { Condition, Draft, DraftOptions, Written } from '../writing.ts'
 import type { S3Client, WriteOptions } from './client.ts'
 import { Part } from './part.ts'
@@ -18,13 +19,17 @@ export interface DraftParts {
   readonly partBytes: number
   /** Uploads of this process that are under way: nobody sweeps them. */
   readonly uploads: Set<string>
+  /** Bytes of drafts that rest, which may be kept in memory. */
+  readonly resting: Room
   /** Puts it in its place. */
   readonly put: (placing: Placing) => Promise<Written>
 }
 
 /**
  * A file on its way into a bucket. Up to the size of a part it is kept here and sent in one request; a larger
- * one goes in parts, one of which is sent while the next is gathered: no more than two are in memory.
+ * one goes in parts, one of which is sent while the next is gathered: no more than two are in memory. When it
+ * rests, a small one is kept as long as there is room for it among those that rest: sent whole on commit, it is
+ * sent on conditions that more stores look at. Otherwise what is here is sent as the last part.
  */
 export class S3Draft implements Draft {
   readonly #parts: DraftParts
@@ -38,6 +43,9 @@ export class S3Draft implements Draft {
   #upload: Upload | undefined
   #sending: Promise<void> = Promise.resolve()
   #bytes = 0
+  /** What is kept while it rests. */
+  #kept: Payload | undefined
+  #isResting = false
   #isOver = false
 
   constructor (parts: DraftParts, { key, name }: { readonly key: Key, readonly name: string }, { type = typeOf(key) }: DraftOptions) {
@@ -54,6 +62,7 @@ export class S3Draft implements Draft {
 
   async write (chunk: Buffer): Promise<void> {
     this.#expectOpen()
+    if (this.#isResting) throw new Error('Expected a draft that does not rest')
     for (let at = 0; at < chunk.length;) {
       // A full one waits for a byte more: the last, which may be small, goes when it is known to be the last.
       if (this.#part.isFull) await this.#send()
@@ -61,6 +70,18 @@ export class S3Draft implements Draft {
       at += taken
       this.#bytes += taken
     }
+  }
+
+  async rest (): Promise<void> {
+    this.#expectOpen()
+    this.#isResting = true
+    if (this.#upload === undefined && this.#parts.resting.take(this.#bytes)) {
+      this.#kept = this.#part.payload()
+      this.#part = new Part(0)
+      return
+    }
+    await this.#send()
+    await this.#sending
   }
 
   async commit (condition?: Condition): Promise<Written> {
@@ -84,12 +105,12 @@ export class S3Draft implements Draft {
   }
 
   #whole (): Placing['store'] {
-    const payload = this.#part.payload()
+    const payload = this.#kept ?? this.#part.payload()
     return async expected => await this.#parts.client.put(this.#name, payload, { ...this.#stored, ...expected })
   }
 
   async #inParts (upload: Upload): Promise<Placing['store']> {
-    await this.#send()
+    if (!this.#isResting) await this.#send()
     await this.#sending
     return async expected => {
       await this.#parts.client.uploads.complete(upload, this.#tags, { ...expected, signal: this.#gone.signal })
@@ -129,6 +150,8 @@ export class S3Draft implements Draft {
 
   #forget (): void {
     if (this.#upload !== undefined) this.#parts.uploads.delete(this.#upload.id)
+    if (this.#kept !== undefined) this.#parts.resting.give(this.#kept.bytes)
+    this.#kept = undefined
     this.#part = new Part(0)
   }
 

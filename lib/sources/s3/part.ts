@@ -43,7 +43,8 @@ export class Part {
   /** All of it. Nothing may be added any more. */
   payload (): Payload {
     const last = this.#blocks.length - 1
-    return { chunks: this.#blocks.map((block, place) => place === last ? block.subarray(0, this.#filled) : block), bytes: this.#bytes, sha256: this.#hash.digest('hex') }
+    // Of the last block no more than was filled: a small file may be kept for long.
+    return { chunks: this.#blocks.map((block, place) => place === last && this.#filled < BLOCK_BYTES ? Buffer.from(block.subarray(0, this.#filled)) : block), bytes: this.#bytes, sha256: this.#hash.digest('hex') }
   }
 
   #grow (): void {

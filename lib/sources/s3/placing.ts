@@ -12,8 +12,11 @@ const MAX_TRIES = 8
 /** The metadata by which a writer knows what it wrote itself, where the answer was lost. */
 const MARK = 'draft'
 
+/** Metadata that one object has and no other. */
+export type Mark = Readonly<Record<string, string>>
+
 /** Metadata for one object that is written. */
-export function newMark (): Readonly<Record<string, string>> {
+export function newMark (): Mark {
   return { [MARK]: randomUUID() }
 }
 
@@ -26,7 +29,7 @@ export interface Placing {
   readonly name: string
   readonly size: number
   /** As it is stored with it. */
-  readonly mark: Readonly<Record<string, string>>
+  readonly mark: Mark
   readonly condition: Condition | undefined
   /** Makes it so, on what the store looks at. @returns its tag, where that is told */
   store (expected: Expected): Promise<string | undefined>
@@ -77,7 +80,7 @@ export class Places {
     let before: S3Object | undefined
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const current = await this.#client.head(name)
-      if (current !== undefined && isMarked(current, placing)) return this.#written(placing, current, before)
+      if (current !== undefined && isMarked(current, placing.mark)) return this.#written(placing, current, before)
       if (tries > 0 && current !== undefined && current.entityTag === before?.entityTag) this.doubt()
       before = current
       condition?.(current === undefined ? undefined : fileOf({ ...placing, client: this.#client }, current))
@@ -98,7 +101,7 @@ export class Places {
     }
     // Where it is another's by now, it was there all the same.
     const now = await this.#client.head(placing.name).catch(() => undefined)
-    return now !== undefined && isMarked(now, placing) ? now : { size, lastModified: Date.now(), ...(entityTag === undefined ? {} : { entityTag }) }
+    return now !== undefined && isMarked(now, placing.mark) ? now : { size, lastModified: Date.now(), ...(entityTag === undefined ? {} : { entityTag }) }
   }
 
   /** Some stores refuse whatever has a condition that they do not know. */
@@ -121,7 +124,7 @@ export class Places {
     if (!(error instanceof S3Failure)) throw error
     const isRefusal = error.status === 412 || error.status === 409
     const now = await this.#client.head(placing.name).catch(() => before)
-    if (now !== undefined && isMarked(now, placing)) return now
+    if (now !== undefined && isMarked(now, placing.mark)) return now
     // Ceph has status 500 for some of those who come too late.
     if (placing.condition !== undefined && (isRefusal || now?.entityTag !== before?.entityTag)) return undefined
     throw isRefusal ? new MediaError('conflict', { cause: error }) : error
@@ -133,6 +136,7 @@ export class Places {
   }
 }
 
-function isMarked ({ metadata }: S3Object, { mark }: Placing): boolean {
+/** Whether an object is the one that was written with a mark. */
+export function isMarked ({ metadata }: S3Object, mark: Mark): boolean {
   return metadata[MARK] === mark[MARK]
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { hasBody } from './request-body.ts'
+import { hasBody } from '../../http/has-body.ts'
 
 /** Fields that ask for another protocol (RFC 9110 §7.8; RFC 7540 §3.2.1). */
 const switching = new Set(['upgrade', 'http2-settings'])

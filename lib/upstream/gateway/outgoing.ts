@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream'
 import { fieldsFor, pathFor, type ClientRequest, type UpstreamPlace } from '../client-request.ts'
 import { announcesTrailers, passableTrailers } from '../passed-fields.ts'
 import type { LoneRequest } from './lone-exchange.ts'
-import { hasBody, lent } from './request-body.ts'
+import { hasBody } from '../../http/has-body.ts'
+import { lent } from './request-body.ts'
 
 /** A request whose body goes on. */
 export interface BodiedRequest extends ClientRequest {

@@ -1,7 +1,7 @@
 import { ServerResponse, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { isHandshake, plainHead } from './handshake.ts'
-import { hasBody } from './request-body.ts'
+import { hasBody } from '../../http/has-body.ts'
 
 /** What a client may send ahead of the answer to its handshake, in bytes. RFC 6455 §4.1 lets it send nothing. */
 const MAX_EARLY_BYTES = 64 * 1024

@@ -1,14 +1,7 @@
 import type { Readable } from 'node:stream'
 import { MediaError } from '../../errors.ts'
 import { ClientLeft } from '../../http/client-left.ts'
-
-/** How patiently bytes are waited for, in milliseconds. */
-export interface Patience {
-  /** In which nothing may come. */
-  readonly stallMs: number
-  /** For all of one request. */
-  readonly timeoutMs: number
-}
+import type { Patience } from '../patience.ts'
 
 /**
  * The body of a request as the library takes it. Where it is cut, or too slow, it ends instead of failing, so that

@@ -30,7 +30,8 @@ export async function completeUpload (id: string, { directory, principal, writer
     const body = await staging.readAll(id)
     try {
       const stored = await writer.add(directory, metadata?.['filename'] ?? metadata?.['name'] ?? undefined, { body, size, declaredType: (metadata?.['filetype'] ?? metadata?.['type']) || undefined, principal })
-      await staging.finish(id, stored.path)
+      // The file is there: that this cannot be noted down is no reason to tell the client otherwise.
+      await staging.finish(id, stored.path).catch(() => undefined)
       return pathUrl(stored.path)
     } catch (error) {
       if (error instanceof MediaError && refusals.has(error.code)) await staging.discard(id)

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Principal } from '../../access/access.ts'
 import type { Key } from '../../paths/request-path.ts'
 import type { MountWriter } from '../mount-writer.ts'
@@ -10,7 +9,7 @@ import { principalName } from '../parts.ts'
 export interface ResumableRequest {
   readonly method: string
   readonly headers: IncomingHttpHeaders
-  readonly body: Readable
+  readonly body: IncomingMessage
   /** By this it is known when the client leaves. Nothing is written to it. */
   readonly response: ServerResponse
 }
@@ -30,8 +29,8 @@ export interface ResumablePlace {
   readonly urlOf: (id: string) => string
   /** The URL of a file, by its path below the root of the app. */
   readonly pathUrl: (path: string) => string
-  /** Asked before anything is sent: throws what is certain already. */
-  readonly admit?: ((file: { readonly filename: string | undefined, readonly declaredType: string | undefined, readonly size: number | undefined }) => Promise<void>) | undefined
+  /** Asked before anything is sent: throws what is certain already. `waiting`: bytes of other uploads of this principal that are not finished. */
+  readonly admit?: ((file: { readonly filename: string | undefined, readonly declaredType: string | undefined, readonly size: number | undefined, readonly waiting: number }) => Promise<void>) | undefined
 }
 
 /** What is answered; it has no body. */

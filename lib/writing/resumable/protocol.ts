@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { MediaError } from '../../errors.ts'
+import { hasBody } from '../../http/has-body.ts'
 import { childKey, rootKey, type Key } from '../../paths/request-path.ts'
 
 /** The version of the protocol that is spoken: https://tus.io/protocols/resumable-upload, 1.0. */
@@ -43,11 +44,6 @@ export function resumableAt (key: Key): { readonly directory: Key, readonly id: 
   return { directory: segments.slice(0, place).reduce(childKey, rootKey), id }
 }
 
-/** Whether a request brings bytes. */
-export function hasBody (headers: IncomingHttpHeaders): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
-}
-
 /**
  * Looks at a request by itself, more strictly than the library does, and gives what that may see of it.
  *
@@ -55,22 +51,22 @@ export function hasBody (headers: IncomingHttpHeaders): boolean {
  * @throws {MediaError} `method-not-allowed`, `precondition-failed` for another version, `not-implemented` for
  *   concatenation, `unsupported-media-type`, `bad-request`
  */
-export function checkedHeaders ({ method, headers }: { readonly method: string, readonly headers: IncomingHttpHeaders }, allowed: readonly string[]): Headers {
+export function checkedHeaders ({ method, headers, body }: { readonly method: string, readonly headers: IncomingHttpHeaders, readonly body: IncomingMessage }, allowed: readonly string[]): Headers {
   if (!allowed.includes(method)) throw new MediaError('method-not-allowed', { headers: { allow: [...allowed, 'OPTIONS'].join(', ') } })
   if (headers['tus-resumable'] !== TUS_VERSION) throw new MediaError('precondition-failed', { detail: `Tus-Resumable has to be ${TUS_VERSION}`, headers: { 'tus-version': TUS_VERSION } })
   if (headers['upload-concat'] !== undefined) throw new MediaError('not-implemented', { detail: 'Uploads are not concatenated here' })
   integerOf(headers, 'upload-length')
-  checks.get(method)?.(headers)
+  checks.get(method)?.(headers, hasBody(body))
   const sent = passed.flatMap(name => headers[name] === undefined ? [] : [[name, String(headers[name])] as [string, string]])
   return new Headers(sent)
 }
 
-const checks = new Map<string, (headers: IncomingHttpHeaders) => void>([
-  ['POST', headers => {
+const checks = new Map<string, (headers: IncomingHttpHeaders, brings: boolean) => void>([
+  ['POST', (headers, brings) => {
     const deferred = headers['upload-defer-length']
     if (deferred !== undefined && deferred !== '1') throw new MediaError('bad-request', { detail: 'Upload-Defer-Length can only be 1' })
     if ((deferred === undefined) === (headers['upload-length'] === undefined)) throw new MediaError('bad-request', { detail: 'Either Upload-Length or Upload-Defer-Length is needed' })
-    if (hasBody(headers)) checkPartType(headers)
+    if (brings) checkPartType(headers)
   }],
   ['PATCH', headers => {
     checkPartType(headers)

@@ -3,15 +3,17 @@ import { Server } from '@tus/server'
 import type { AccessLog } from '../../access/access.ts'
 import type { RedisLink } from '../../cache/redis-link.ts'
 import { MediaError } from '../../errors.ts'
+import { hasBody } from '../../http/has-body.ts'
 import { whileClientStays } from '../../http/client-left.ts'
 import type { UploadSlots } from '../slots.ts'
-import { Arrival, type Patience } from './arrival.ts'
+import type { Patience } from '../patience.ts'
+import { Arrival } from './arrival.ts'
 import { completeUpload } from './completion.ts'
 import { failureOf, withVersion } from './failures.ts'
 import { UploadLocks } from './locks.ts'
 import { tusMetadata } from './metadata.ts'
 import { nameOf, withFile, type ResumableAnswer, type ResumablePlace, type ResumableRequest } from './place.ts'
-import { answerHeaders, checkedHeaders, hasBody, integerOf } from './protocol.ts'
+import { answerHeaders, checkedHeaders, integerOf } from './protocol.ts'
 import { RedisLocks } from './redis-locks.ts'
 import { Staging } from './staging.ts'
 import { sweepUploads } from './sweep.ts'
@@ -146,8 +148,8 @@ export class ResumableUploads {
     const size = integerOf(request.headers, 'upload-length')
     const metadata = tusMetadata(headers.get('upload-metadata') ?? undefined)
     if ((size ?? 0) > place.maxBytes) throw new MediaError('body-too-large', { detail: `A file may have ${place.maxBytes} bytes here` })
-    await place.admit?.({ ...metadata, size })
     const id = nameOf(place, randomBytes(16).toString('hex'))
+    await place.admit?.({ ...metadata, size, waiting: this.#unfinished.bytesLike(id) })
     this.#unfinished.admit(id, size ?? place.maxBytes)
     try {
       return await this.#exchange(request, { headers, id, place })
@@ -170,7 +172,7 @@ export class ResumableUploads {
   }
 
   async #exchange (request: Asked, { headers, id, place }: { headers: Headers, id: string, place: ResumablePlace }): Promise<ResumableAnswer> {
-    const brings = hasBody(request.headers)
+    const brings = hasBody(request.body)
     if (brings && place.maxBytes === 0) throw new MediaError('body-too-large') // 0 is no bound to the library
     const leave = brings ? this.#options.slots?.take() : undefined
     const arrival = brings ? new Arrival(request.body, { ...patience, ...this.#options }) : undefined

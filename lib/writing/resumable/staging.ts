@@ -1,12 +1,10 @@
 import { mkdir, open, stat, unlink, type FileHandle } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { DataStore, ERRORS, Upload } from '@tus/server'
 import { fileFault, isMissing } from '../../sources/file-faults.ts'
+import { bytesOf } from '../file-bytes.ts'
 import { UploadRecords, type UploadRecord } from './records.ts'
 import type { Unfinished } from './unfinished.ts'
-
-/** Bytes that are read at once of an upload that is whole. */
-const READ_BYTES = 1024 * 1024
 
 /**
  * Uploads under way, in a directory: what has come, and a record of each. The library's own file store answers a
@@ -81,7 +79,7 @@ export class Staging extends DataStore {
   /** All that came, from the start. @throws {MediaError} */
   async readAll (id: string): Promise<Readable> {
     const file = await this.#guarded(async () => await open(this.pathOf(id)))
-    return file.createReadStream({ highWaterMark: READ_BYTES }).on('error', () => undefined) // who reads it meets it too
+    return Readable.from(bytesOf(file), { objectMode: false }).once('close', () => void file.close()).on('error', () => undefined) // who reads it meets it too
   }
 
   /** It became a file: this is remembered until it expires, for the client that did not hear of it. @throws {MediaError} */

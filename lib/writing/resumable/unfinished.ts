@@ -68,6 +68,11 @@ export class Unfinished {
     if (owner.uploads === 0) this.#owners.delete(ownerOf(id))
   }
 
+  /** Bytes that whoever an upload is of has announced, beside it. */
+  bytesLike (id: string): number {
+    return this.#owners.get(ownerOf(id))?.bytes ?? 0
+  }
+
   has (id: string): boolean {
     return this.#bytes.has(id)
   }

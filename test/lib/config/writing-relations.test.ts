@@ -15,7 +15,7 @@ async function mistakes (t: Test, config: Record<string, unknown>, files: Record
     .then(() => [], (error: ConfigError) => error.message.split('\n').slice(1).map(line => line.trim()))
 }
 
-const mount = (more: Record<string, unknown>): Record<string, unknown> => ({ source: 'files', permission: 'read-write', ...more })
+const mount = (more: Record<string, unknown>): Record<string, unknown> => ({ source: 'files', permission: 'read-write', access: { write: 'nobody' }, ...more })
 
 t.test('a source that cannot be written to is not', async t => {
   const sources = { web: { driver: 'http', upstream: 'web' }, two: { driver: 'tree', branches: [{ source: 'web' }] }, some: { driver: 'tree', branches: [{ source: 'web' }, { path: '/a', source: 'files' }] }, pictures: bucket }
@@ -30,6 +30,25 @@ t.test('what is said of writing means something only where there is any', async 
   t.same(await mistakes(t, { mounts: [{ source: 'files', writing: { maxBytes: 5 } }] }), ['mounts[0].writing: Expected none, because permission is "read": it is for "read-write"'])
   t.same(await mistakes(t, { mounts: [{ source: 'files', writing: {} }] }), [])
   t.match(await mistakes(t, { upstreams: { web: { origins: [{ url: 'http://127.0.0.1:1' }] } }, mounts: [{ delivery: 'proxy', upstream: 'web', writing: { maxBytes: 5 } }] }), [/^mounts\[0\]\.writing: Expected none, because delivery is "proxy"/])
+})
+
+t.test('rules for writing need somebody who may', async t => {
+  t.same(await mistakes(t, { mounts: [{ source: 'files', permission: 'read-write', writing: { maxFiles: 5 } }] }), ['mounts[0].access: Expected access, because there are rules for writing: where nothing says who may write, nobody may'])
+  t.same(await mistakes(t, { mounts: [{ source: 'files', permission: 'read-write' }] }), [])
+})
+
+t.test('what is kept of uploads is shown to nobody', async t => {
+  const told = async (directory: string): Promise<string[]> => await mistakes(t, { sources: { below: { driver: 'file', root: 'shown' } }, uploads: { directory } }, { 'shown/a.txt': 'a' })
+  for (const directory of ['shown', 'shown/state', './shown/../shown/x']) t.match(await told(directory), [/^uploads\.directory: Expected a directory outside of those that are shown, but it lies below that of the source files$/, /source below$/], directory)
+  for (const directory of ['.state', 'shown/.state', 'shown/.a/b', '../elsewhere']) t.same(await told(directory), [], directory)
+})
+
+t.test('variants in a bucket are no files of a source', async t => {
+  const told = async (prefix: string, other: Record<string, unknown> = {}): Promise<string[]> => await mistakes(t, { sources: { b: { ...bucket, prefix: 'originals/' }, ...other }, images: { cache: { s3: { source: 'b', prefix } } } })
+  for (const prefix of ['variants/', '.variants/', 'originals/.variants/']) t.same(await told(prefix), [], prefix)
+  for (const prefix of ['originals/', 'originals/variants/', '']) t.match(await told(prefix), [/^images\.cache\.s3\.prefix: Expected a prefix apart from that of the source b/], prefix)
+  t.same(await told('.variants/', { all: bucket }), [])
+  t.match(await told('variants/', { all: bucket }), [/source all/])
 })
 
 t.test('what is made ahead is a preset of the mount', async t => {

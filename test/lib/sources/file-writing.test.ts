@@ -9,6 +9,7 @@ import type { Source } from '../../../lib/sources/source.ts'
 import { fileAt } from '../../contracts/source.ts'
 import { textAt, unlessThere, writableContract, write, writingOf } from '../../contracts/writable.ts'
 import { scratch, type Test } from '../../helpers/app.ts'
+import { brokenDisk } from '../../helpers/disk-faults.ts'
 import { eventually, openBelow } from '../../helpers/process.ts'
 import { writingChild } from '../../helpers/writing-process.ts'
 
@@ -181,6 +182,139 @@ t.test('a time of change that somebody set is followed, unless it lies in the fu
   await utimes(join(root, 'a.txt'), 4e9, 4e9)
   await write(source, 'a.txt', 'now')
   t.ok(((await fileAt(t, source, 'a.txt')).representation.lastModified ?? Infinity) <= Date.now())
+})
+
+t.test('drafts that rest hold nothing open, and their files are whole on the disk', async t => {
+  const root = await scratch(t)
+  const source = await open(t, root)
+  const resting = []
+  for (let n = 0; n < 200; n++) {
+    const draft = await writingOf(source).begin(key(`${n}.txt`))
+    await draft.write(Buffer.from(`of ${n}`))
+    await draft.rest()
+    resting.push(draft)
+  }
+  t.equal(openBelow(root), 0)
+  t.equal((await drafts(root)).length, 200)
+  for (const name of await drafts(root)) t.ok((await lstat(join(root, '.uploads/drafts', name))).size > 3)
+  t.equal(await writingOf(source).sweep(-1), 0, 'they are under way')
+  await t.rejects(resting[0]?.write(Buffer.from('more')) ?? Promise.resolve(), { code: 'internal' })
+  for (const [n, draft] of resting.entries()) await (n % 2 === 0 ? draft.commit() : draft.discard())
+  t.equal(openBelow(root), 0)
+  t.same(await drafts(root), [])
+  t.equal((await source.list(key(''), 1000))?.entries.length, 100)
+  t.equal(await textAt(source, '198.txt'), 'of 198')
+})
+
+t.test('a draft that rested and was removed by somebody else does not come to be', async t => {
+  const root = await scratch(t)
+  const source = await open(t, root)
+  const [removed, led] = [await writingOf(source).begin(key('a.txt')), await writingOf(source).begin(key('a.txt'))]
+  for (const draft of [removed, led]) await draft.rest()
+  for (const name of await drafts(root)) await unlink(join(root, '.uploads/drafts', name))
+  await t.rejects(removed.commit(), { code: 'unavailable' })
+  await led.discard()
+  t.equal(await source.stat(key('a.txt')), undefined)
+})
+
+t.test('a disk that fails when a draft comes to rest, or is committed, is told, and its room is given back', async t => {
+  const root = await scratch(t)
+  const source = await open(t, root)
+  const mend = await brokenDisk(t, path => path.includes('/drafts/'))
+  const [resting, committed] = [await writingOf(source).begin(key('a.txt')), await writingOf(source).begin(key('a.txt'))]
+  for (const draft of [resting, committed]) await draft.write(Buffer.from('a'))
+  await t.rejects(resting.rest(), { code: 'internal', context: { errno: 'EIO' } })
+  await t.rejects(resting.commit(), { code: 'internal' }, 'it stays so')
+  await t.rejects(committed.commit(), { code: 'internal' })
+  mend()
+  t.same(await drafts(root), [])
+  t.equal(openBelow(root), 0)
+  t.equal(await source.stat(key('a.txt')), undefined)
+})
+
+t.test('where a directory cannot be flushed', async t => {
+  t.test('a new file is not there, nor the directories that were made for it', async t => {
+    const root = await scratch(t, { 'd/old.txt': 'old' })
+    const source = await open(t, root)
+    const mend = await brokenDisk(t, path => path.endsWith('/d') || path.endsWith('/e'))
+    await t.rejects(write(source, 'd/new.txt', 'new'), { code: 'internal', context: { errno: 'EIO' } })
+    await t.rejects(write(source, 'e/new.txt', 'new'), { code: 'internal' })
+    t.equal(await source.stat(key('d/new.txt')), undefined)
+    t.same((await readdir(root)).toSorted(), ['.uploads', 'd'])
+    t.same(await drafts(root), [])
+    t.equal(openBelow(root), 0)
+    await t.rejects(write(source, 'd/old.txt', 'newer'), { code: 'internal' })
+    t.equal(await textAt(source, 'd/old.txt'), 'newer', 'what was replaced cannot be had back')
+    mend()
+    await write(source, 'd/new.txt', 'new')
+    t.equal(await textAt(source, 'd/new.txt'), 'new')
+  })
+
+  t.test('what somebody else put there meanwhile stays', async t => {
+    const root = await scratch(t, { 'd/old.txt': 'old', 'theirs.txt': 'theirs' })
+    const source = await open(t, root)
+    await brokenDisk(t, path => {
+      if (!path.endsWith('/d')) return false
+      execFileSync('mv', [join(root, 'theirs.txt'), join(root, 'd/new.txt')])
+      return true
+    })
+    await t.rejects(write(source, 'd/new.txt', 'ours'), { code: 'internal' })
+    t.equal(await textAt(source, 'd/new.txt'), 'theirs')
+  })
+
+  t.test('a file is not moved', async t => {
+    for (const broken of ['from', 'to']) {
+      const root = await scratch(t, { 'from/a.txt': 'a', 'to/b.txt': 'b' })
+      const source = await open(t, root)
+      await brokenDisk(t, path => path.endsWith(`/${broken}`))
+      await t.rejects(writingOf(source).move(key('from/a.txt'), key('to/a.txt')), { code: 'internal', context: { errno: 'EIO' } }, broken)
+      t.same([await readdir(join(root, 'from')), await readdir(join(root, 'to'))], [['a.txt'], ['b.txt']])
+      t.equal(await textAt(source, 'from/a.txt'), 'a')
+    }
+  })
+
+  t.test('a file whose names were taken by others meanwhile keeps the one it has', async t => {
+    for (const [taken, names] of [['from/a.txt', ['a.txt']], ['to/a.txt', ['a.txt']]] as const) {
+      const root = await scratch(t, { 'from/a.txt': 'a', 'to/b.txt': 'b', 'theirs.txt': 'theirs' })
+      const source = await open(t, root)
+      await brokenDisk(t, path => {
+        if (!path.endsWith('/from')) return false
+        execFileSync('mv', [join(root, 'theirs.txt'), join(root, taken)])
+        return true
+      })
+      await t.rejects(writingOf(source).move(key('from/a.txt'), key('to/a.txt')), { code: 'internal' })
+      t.equal(await textAt(source, taken), 'theirs')
+      t.same((await readdir(join(root, 'to'))).filter(name => name !== 'b.txt'), names)
+    }
+  })
+})
+
+t.test('a file that cannot lose its name is not moved, and has no second one', { skip: byRootOnly }, async t => {
+  const root = await scratch(t, { 'closed/a.txt': 'a', 'open/b.txt': 'b' })
+  const source = await open(t, root)
+  for (const name of ['', 'open']) await chmod(join(root, name), 0o777)
+  // Its owner may link to it, and not change the directory that it is in.
+  await chown(join(root, 'closed/a.txt'), NOBODY, NOBODY)
+  await unprivileged(async () => {
+    await t.rejects(writingOf(source).move(key('closed/a.txt'), key('open/a.txt')), { code: 'forbidden' })
+    await t.rejects(writingOf(source).move(key('closed/a.txt'), key('open/new/a.txt')), { code: 'forbidden' })
+    // It is renamed over what is there, which is refused before anything changes.
+    await t.rejects(writingOf(source).move(key('closed/a.txt'), key('open/b.txt')), { code: 'forbidden' })
+  })
+  t.same([await readdir(join(root, 'closed')), await readdir(join(root, 'open'))], [['a.txt'], ['b.txt']])
+  t.equal(await textAt(source, 'open/b.txt'), 'b')
+  t.equal((await lstat(join(root, 'closed/a.txt'))).nlink, 1)
+})
+
+t.test('a file that others remove while it is moved is moved', async t => {
+  const root = await scratch(t, { 'from/a.txt': 'a', 'to/b.txt': 'b' })
+  const source = await open(t, root)
+  await brokenDisk(t, path => {
+    if (path.endsWith('/to')) execFileSync('rm', [join(root, 'from/a.txt')])
+    return false
+  })
+  await writingOf(source).move(key('from/a.txt'), key('to/a.txt'))
+  t.equal(await textAt(source, 'to/a.txt'), 'a')
 })
 
 t.test('sweeping removes what others have left, once it is old', async t => {

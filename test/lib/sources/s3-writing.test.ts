@@ -1,8 +1,9 @@
 import t from 'tap'
+import { HotFiles } from '../../../lib/cache/hot-files.ts'
 import { MediaError } from '../../../lib/errors.ts'
 import type { Condition, Draft } from '../../../lib/sources/writing.ts'
 import type { S3Source } from '../../../lib/sources/s3.ts'
-import { fileAt } from '../../contracts/source.ts'
+import { bytesOf, fileAt } from '../../contracts/source.ts'
 import { ifMatches, textAt, unlessThere, writableContract, write } from '../../contracts/writable.ts'
 import type { Test } from '../../helpers/app.ts'
 import { content } from '../../helpers/origin.ts'
@@ -105,6 +106,26 @@ async function meddled (t: Test, meddle: Meddler): Promise<{ source: S3Source, s
   const store = await meddledStore(t, bucket, meddle)
   return { source: await sourceOf(t, configOf({ ...bucket, endpoint: `http://127.0.0.1:${store.port}` })), straight: await sourceOf(t, configOf(bucket)), requests: store.requests }
 }
+
+t.test('a look that began before another process wrote is not one for who asks once that is known', { skip: noRadosgw }, async t => {
+  const held: Array<() => void> = []
+  t.teardown(() => { for (const go of held) go() })
+  const { source, straight } = await meddled(t, async ({ method }, pass) => {
+    const answer = await pass()
+    if (method === 'HEAD' && held.length === 0) await new Promise<void>(resolve => held.push(resolve))
+    return answer
+  })
+  await straight.client.put('a.txt', Buffer.from('old'))
+  const hotFiles = new HotFiles()
+  const kept = hotFiles.over(source)
+  const before = kept.stat(key('a.txt'))
+  await eventually(() => held.length === 1)
+  await write(straight, 'a.txt', 'newer')
+  hotFiles.doubt()
+  t.match(await kept.stat(key('a.txt')), { representation: { size: 5 } })
+  held[0]?.()
+  t.match(await before, { representation: { size: 3 } })
+})
 
 t.test('a look that began before a file was written is not one for who asks afterwards', { skip: noRadosgw }, async t => {
   const held: Array<() => void> = []
@@ -254,9 +275,80 @@ t.test('moves', { skip: noRadosgw }, async t => {
       return answer
     })
     await straight.client.put('a.txt', Buffer.from('old'))
-    await t.rejects(source.writing.move(key('a.txt'), key('b.txt')), { code: 'conflict', detail: /under both names/ })
+    await t.rejects(source.writing.move(key('a.txt'), key('b.txt')), { code: 'conflict', detail: 'The file was replaced while it was moved' })
     t.equal(await textAt(straight, 'a.txt'), 'newer')
+    t.equal(await straight.stat(key('b.txt')), undefined, 'and nothing was moved')
+    await straight.client.put('b.txt', Buffer.from('to be replaced'))
+    await t.rejects(source.writing.move(key('a.txt'), key('b.txt')), { code: 'conflict', detail: /under both names/ }, 'what was replaced cannot be had back')
+  })
+
+  /** The store refuses to remove a.txt, or to remove anything, or nobody hears what it says to that. */
+  const unremovable = async (t: Test, refuse: Meddler): ReturnType<typeof meddled> => {
+    const all = await meddled(t, async (request, pass, response) => request.method === 'DELETE' ? await refuse(request, pass, response) : await pass())
+    await all.straight.client.put('a.txt', Buffer.from('old'))
+    return all
+  }
+  const refusal = (status: number, code: string) => ({ status, headers: { 'content-type': 'application/xml' }, body: Buffer.from(errorXml(code)) })
+
+  t.test('what may not be removed is not moved', async t => {
+    for (const [status, reason, code] of [[403, 'AccessDenied', 'forbidden'], [500, 'InternalError', 'unavailable'], [412, 'PreconditionFailed', 'conflict']] as const) {
+      const { source, straight } = await unremovable(t, async ({ url }, pass) => url.endsWith('/a.txt') ? refusal(status, reason) : await pass())
+      const failure = await source.writing.move(key('a.txt'), key('d/b.txt')).then(() => undefined, (error: MediaError) => error)
+      t.match(failure, { code })
+      t.notMatch(failure?.detail, /both names/)
+      t.equal(await textAt(straight, 'a.txt'), 'old')
+      t.equal(await straight.stat(key('d')), undefined)
+      await straight.client.put('b.txt', Buffer.from('to be replaced'))
+      await t.rejects(source.writing.move(key('a.txt'), key('b.txt')), { code, detail: /under both names/ })
+      t.same([await textAt(straight, 'a.txt'), await textAt(straight, 'b.txt')], ['old', 'old'])
+    }
+  })
+
+  t.test('where nothing can be removed it is under both names, and said so', async t => {
+    const { source, straight } = await unremovable(t, async () => refusal(403, 'AccessDenied'))
+    await t.rejects(source.writing.move(key('a.txt'), key('b.txt')), { code: 'forbidden', detail: /under both names/, context: { status: 403 } })
+    t.same([await textAt(straight, 'a.txt'), await textAt(straight, 'b.txt')], ['old', 'old'])
+  })
+
+  t.test('what was removed although nobody heard of it is moved', async t => {
+    const { source, straight } = await unremovable(t, async (_request, pass, response) => {
+      await pass()
+      response.destroy()
+      return 'answered'
+    })
+    await source.writing.move(key('a.txt'), key('b.txt'))
+    t.equal(await straight.stat(key('a.txt')), undefined)
     t.equal(await textAt(straight, 'b.txt'), 'old')
+  })
+
+  t.test('what may be removed yet, for all that is known, keeps its copy', async t => {
+    const { source, straight } = await unremovable(t, async (_request, _pass, response) => {
+      response.destroy()
+      return 'answered'
+    })
+    await t.rejects(source.writing.move(key('a.txt'), key('b.txt')), { code: 'unavailable', detail: /under both names/ })
+    t.same([await textAt(straight, 'a.txt'), await textAt(straight, 'b.txt')], ['old', 'old'])
+  })
+
+  t.test('a copy that is another\'s by now, or all there is, stays', async t => {
+    const other = await unremovable(t, async ({ url }, pass) => {
+      if (!url.endsWith('/a.txt')) return await pass()
+      await other.straight.client.put('b.txt', Buffer.from('of another'))
+      return refusal(403, 'AccessDenied')
+    })
+    await t.rejects(other.source.writing.move(key('a.txt'), key('b.txt')), { code: 'forbidden', detail: 'The object store s3 refuses this' })
+    t.equal(await textAt(other.straight, 'b.txt'), 'of another')
+    let looks = 0
+    const last = await meddled(t, async ({ method, url }, pass) => {
+      if (method === 'DELETE') return refusal(403, 'AccessDenied')
+      // After the copy, and again after the refusal.
+      if (method === 'HEAD' && url.endsWith('/a.txt') && ++looks === 4) await last.straight.client.delete('a.txt')
+      return await pass()
+    })
+    await last.straight.client.put('a.txt', Buffer.from('old'))
+    await t.rejects(last.source.writing.move(key('a.txt'), key('b.txt')), { code: 'forbidden' })
+    t.equal(looks, 4)
+    t.equal(await textAt(last.straight, 'b.txt'), 'old')
   })
 
   t.test('what is gone meanwhile is moved', async t => {
@@ -277,6 +369,52 @@ t.test('moves', { skip: noRadosgw }, async t => {
     await straight.client.put('a.txt', Buffer.from('old'))
     await t.rejects(source.writing.move(key('a.txt'), key('b.txt')), { code: 'not-implemented', detail: /5 GiB/ })
     t.notOk(requests.some(({ method }) => method === 'PUT'))
+  })
+})
+
+t.test('drafts that rest', { skip: noRadosgw }, async t => {
+  t.test('no more than some are kept here: the others are in the store, as parts of what is nowhere yet', async t => {
+    const { source } = await newSource(t)
+    const drafts: Draft[] = []
+    for (let n = 0; n < 9; n++) {
+      const draft = await begun(source, `${n}.bin`, Buffer.alloc(PART, n))
+      await draft.rest()
+      await t.rejects(draft.write(Buffer.from('more')), /does not rest/)
+      drafts.push(draft)
+    }
+    t.same((await pendingOf(source)).toSorted(), ['6.bin', '7.bin', '8.bin'])
+    t.same(await source.list(key(''), 10), { entries: [], truncated: false })
+    const small = await begun(source, 'small.bin', Buffer.from('small'))
+    await small.rest()
+    t.equal((await pendingOf(source)).length, 3, 'there is room for a small one')
+    await drafts[0]?.discard()
+    await drafts[1]?.commit()
+    const later = await begun(source, 'later.bin', Buffer.alloc(PART))
+    await later.rest()
+    t.equal((await pendingOf(source)).length, 3, 'and for one in the place of one that went')
+    for (const draft of [...drafts.slice(2), small, later]) await draft.commit(unlessThere)
+    t.same(await pendingOf(source), [])
+    for (let n = 1; n < 9; n++) t.ok((await bytesOf(await (await fileAt(t, source, `${n}.bin`)).representation.open())).equals(Buffer.alloc(PART, n)))
+    t.equal(await textAt(source, 'small.bin'), 'small')
+  })
+
+  t.test('what went in parts already has its last sent, once', async t => {
+    const { source } = await newSource(t)
+    const large = content(2 * PART + 10)
+    const [kept, dropped] = [await begun(source, 'kept.bin', large.bytes()), await begun(source, 'dropped.bin', large.bytes())]
+    for (const draft of [kept, dropped]) await draft.rest()
+    await dropped.discard()
+    t.same(await pendingOf(source), ['kept.bin'])
+    t.match((await kept.commit()).found.representation, { size: large.size, entityTag: /-3"$/ })
+    t.equal(await textAt(source, 'kept.bin'), String(large.bytes()))
+  })
+
+  t.test('a store that is away when the last part goes is told to who waits', async t => {
+    const { source, straight } = await meddled(t, async ({ method, url }, pass) => method === 'PUT' && url.includes('partNumber=2') ? { status: 500, headers: {}, body: Buffer.alloc(0) } : await pass())
+    const draft = await begun(source, 'a.bin', Buffer.alloc(PART + 1))
+    await t.rejects(draft.rest(), { code: 'unavailable' })
+    await draft.discard()
+    t.same(await pendingOf(straight), [])
   })
 })
 
