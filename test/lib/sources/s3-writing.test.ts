@@ -269,15 +269,17 @@ t.test('moves', { skip: noRadosgw }, async t => {
   })
 
   t.test('what is replaced meanwhile is not removed', async t => {
+    let newer = 'newer'
     const { source, straight } = await meddled(t, async ({ headers }, pass) => {
       const answer = await pass()
-      if (headers['x-amz-copy-source'] !== undefined) await straight.client.put('a.txt', Buffer.from('newer'))
+      if (headers['x-amz-copy-source'] !== undefined) await straight.client.put('a.txt', Buffer.from(newer))
       return answer
     })
     await straight.client.put('a.txt', Buffer.from('old'))
     await t.rejects(source.writing.move(key('a.txt'), key('b.txt')), { code: 'conflict', detail: 'The file was replaced while it was moved' })
     t.equal(await textAt(straight, 'a.txt'), 'newer')
     t.equal(await straight.stat(key('b.txt')), undefined, 'and nothing was moved')
+    newer = 'newer still'
     await straight.client.put('b.txt', Buffer.from('to be replaced'))
     await t.rejects(source.writing.move(key('a.txt'), key('b.txt')), { code: 'conflict', detail: /under both names/ }, 'what was replaced cannot be had back')
   })
