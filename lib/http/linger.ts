@@ -19,6 +19,7 @@ export function readOn (request: IncomingMessage, response: ServerResponse, forM
     const stop = (): void => clearTimeout(timer)
     request.once('end', stop)
     request.once('close', stop)
+    request.unpipe() // whoever it was given to takes no more
     request.resume()
   }
 }

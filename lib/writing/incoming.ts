@@ -61,6 +61,8 @@ export class IncomingBytes {
       clearTimeout(deadline)
       this.#body?.removeAllListeners('readable') // what is left can flow off then
     }
+    // A stream of HTTP/2 that is cut ends like one that is whole.
+    if (this.#body !== undefined && 'aborted' in this.#body && this.#body.aborted === true) throw new ClientLeft()
     if (size !== undefined && size !== this.#bytes) throw new MediaError('bad-request', { detail: `${size} bytes were announced, and ${this.#bytes} came` })
   }
 

@@ -99,7 +99,7 @@ export class Writer implements MountWriter {
     const key = await this.#spelled(asked)
     const pending = await this.#announce('file.deleted', key, { principal }).catch(laterIfFull)
     await happening(pending === undefined ? [] : [pending], async () => {
-      const removed = await writable.remove(key, condition)
+      const removed = await this.#certainly([key], async () => await writable.remove(key, condition))
       if (removed === undefined) throw new MediaError('not-found')
       await quotas.removed(mount, countedAs(key, removed))
       await this.#forget([key])
@@ -119,7 +119,7 @@ export class Writer implements MountWriter {
     const pending = await this.#announceBoth(asked, key, principal)
     const condition = rules.overwrite ? options.to : unlessThere(options.to)
     const written = await happening(pending, async () => {
-      const done = await writable.move(asked, key, { from: options.from, to: condition })
+      const done = await this.#certainly([asked, key], async () => await writable.move(asked, key, { from: options.from, to: condition }))
       await quotas.moved(mount, countedAs(asked, known), countedAs(key, done.found))
       await this.#forget([asked, key])
       return done
@@ -148,7 +148,7 @@ export class Writer implements MountWriter {
         try {
           const pending = await this.#announce('file.created', key, { principal, size, sha256 })
           const written = await happening([pending], async () => {
-            const done = await draft.commit(condition)
+            const done = await this.#certainly([key], async () => await draft.commit(condition))
             await reservation.settle(size, countedAs(key, done.found))
             await this.#forget([key], done)
             return done
@@ -189,6 +189,16 @@ export class Writer implements MountWriter {
 
   #path (key: Key): string {
     return `${this.#parts.place}/${key}`
+  }
+
+  /** What failed in the store may have happened there all the same: whatever is kept is not believed. */
+  async #certainly<T> (keys: readonly Key[], change: () => Promise<T>): Promise<T> {
+    try {
+      return await change()
+    } catch (error) {
+      if (!(error instanceof MediaError) || error.statusCode >= 500) await this.#forget(keys)
+      throw error
+    }
   }
 
   /** Of what was not there before, nobody can have kept anything. */

@@ -36,7 +36,7 @@ async function overHttp2 (t: Test, options: MediaOptions): Promise<{ app: Fastif
   return { app, session }
 }
 
-/** Sends a body, as much of it as is wanted, and reads the answer. */
+/** Sends a body and reads the answer. */
 async function send (session: ClientHttp2Session, headers: Record<string, string>, body: Buffer | string): Promise<{ status: number, headers: IncomingHttpHeaders, text: string }> {
   return await new Promise((resolve, reject) => {
     const stream = session.request({ ...asWriter, ...headers })
@@ -76,7 +76,7 @@ t.test('files are written over HTTP/2, whether their length is announced or not'
   cut.on('error', () => {})
   cut.write('a'.repeat(300_000))
   t.ok(await eventually(() => filesIn(root).some(name => name.startsWith('.uploads'))), 'it is being written aside')
-  cut.close(constants.NGHTTP2_CANCEL)
+  cut.destroy()
   t.ok(await eventually(() => filesIn(root).every(name => !name.startsWith('.uploads'))), 'and then it is gone')
   t.notOk(filesIn(root).includes('cut.txt'))
 })
@@ -108,7 +108,7 @@ t.test('an upload over HTTP/2 that is refused is told why, and the app can be cl
 
 /** Files that the writer may write to and everybody read. */
 function writableMount (root: string, directory: string, writing: object = {}): MediaOptions {
-  return { sources: { files: { driver: 'file', root } }, strategies, uploads: { directory }, mounts: [{ prefix: '/files', source: 'files', permission: 'read-write', access: { read: 'public', write: ['keys'] }, writing }] } as MediaOptions
+  return { sources: { files: { driver: 'file', root } }, strategies, uploads: { directory }, mounts: [{ prefix: '/files', source: 'files', permission: 'read-write', access: { read: 'public', write: ['keys'] }, writing }] }
 }
 
 /** Files below a directory, those of ours too. */

@@ -7,7 +7,7 @@ export async function brokenDisk (t: Test, isBroken: (path: string) => boolean):
   const file = await open('/dev/null')
   const all = Object.getPrototypeOf(file) as FileHandle
   await file.close()
-  const sync = Reflect.get(all, 'sync') as (this: FileHandle) => Promise<void>
+  const sync: (this: FileHandle) => Promise<void> = Reflect.get(all, 'sync')
   all.sync = async function (this: FileHandle) {
     if (isBroken(readlinkSync(`/proc/self/fd/${this.fd}`))) throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO', errno: -5, syscall: 'fsync' })
     await sync.call(this)

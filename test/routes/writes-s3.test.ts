@@ -94,11 +94,11 @@ t.test('of many writers who saw the same, exactly one wins', { skip }, async t =
   for (let round = 0; round < 3; round++) {
     const path = `/files/race/${round}.txt`
     const created = await race(path, { 'if-none-match': '*' })
-    t.same(created.statuses.toSorted(), [201, ...Array.from({ length: 7 }, () => 412)])
+    t.same(created.statuses.toSorted((a, b) => a - b), [201, ...Array.from({ length: 7 }, () => 412)])
     const { headers: { etag = '' }, text } = await ask(one, path)
     t.match(text, `writer ${created.winner} `)
     const replaced = await race(path, { 'if-match': etag })
-    t.same(replaced.statuses.toSorted(), [204, ...Array.from({ length: 7 }, () => 412)])
+    t.same(replaced.statuses.toSorted((a, b) => a - b), [204, ...Array.from({ length: 7 }, () => 412)])
     t.ok((await ask(two, path)).text.startsWith(`writer ${replaced.winner} `))
     t.equal((await put(one, path, 'late', { 'if-match': etag })).status, 412)
     t.equal((await put(one, path, 'late', { 'if-match': `W/${etag}` })).status, 412)
@@ -189,12 +189,12 @@ class Load {
   readonly statuses: Array<number | undefined> = []
   readonly #served: Served
   readonly #work: Promise<void[]>
-  #isOn = true
+  readonly #going = { on: true }
 
   constructor (served: Served, workers: number) {
     this.#served = served
     this.#work = Promise.all(Array.from({ length: workers }, async (_, worker) => {
-      for (let n = 0; this.#isOn; n++) await this.#write(n % 4 === 0 ? `again-${worker}.bin` : `${worker}/${n}.bin`, n % 15 === 7 ? PART_BYTES + 100_000 : 20_000)
+      for (let n = 0; this.#going.on; n++) await this.#write(n % 4 === 0 ? `again-${worker}.bin` : `${worker}/${n}.bin`, n % 15 === 7 ? PART_BYTES + 100_000 : 20_000)
     }))
   }
 
@@ -213,7 +213,7 @@ class Load {
   }
 
   async stop (): Promise<void> {
-    this.#isOn = false
+    this.#going.on = false
     await this.#work
   }
 }
@@ -235,7 +235,7 @@ t.test('the store is killed and comes back under load: what was acknowledged is 
   const back = load.statuses.length
   t.ok(await eventually(() => since(back, isGood) > 30, 60_000), 'it goes on')
   await load.stop()
-  t.same([...new Set(load.statuses.filter(status => status !== undefined))].toSorted(), [201, 204, 503])
+  t.same([...new Set(load.statuses.filter(status => status !== undefined))].toSorted((a, b) => a - b), [201, 204, 503])
   for (const [name, { acknowledged }] of load.names) {
     if (acknowledged !== undefined) t.equal((await ask(served, `/files/${name}`, { method: 'HEAD' })).status, 200, name)
   }
