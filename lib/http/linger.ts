@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 
 /** Milliseconds for which a body that nobody wants any more is still read, so that its client reads the answer instead of a reset. */
 const LINGER_MS = 10_000
@@ -15,7 +16,7 @@ export function readOn (request: IncomingMessage, response: ServerResponse, forM
 
   function lingerOn (): void {
     if (request.complete) return
-    const timer = setTimeout(() => { request.destroy() }, forMs).unref()
+    const timer = setTimeout(() => { ((request as { stream?: Duplex }).stream ?? request).destroy() }, forMs).unref()
     const stop = (): void => clearTimeout(timer)
     request.once('end', stop)
     request.once('close', stop)

@@ -79,7 +79,7 @@ const WINDOWS_PROGRAM = 'application/x-msdownload'
  */
 function checkEndings (name: string, types: readonly string[]): void {
   for (const ending of name.split('.').slice(1, -1)) {
-    const type = typeOf(`x.${ending}`)
+    const type = typeOf(`x.${ending.trim()}`)
     if (essence(type) === WINDOWS_PROGRAM || !isRunnable(type) || isAllowed(type, types)) continue
     throw new MediaError('bad-name', { detail: `A name may not have an ending before its last that stands for ${essence(type)}, which may not be written here` })
   }

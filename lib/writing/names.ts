@@ -57,8 +57,8 @@ const rules: readonly (readonly [isBroken: (segment: string, plain: string) => b
   [segment => /[.\p{Zs}]$/u.test(segment), 'may not end in a dot or a space'],
   [(_, plain) => device.test(plain), 'is the name of a device in Windows'],
   [segment => Buffer.byteLength(segment) > MAX_SEGMENT_BYTES, `may not be longer than ${MAX_SEGMENT_BYTES} bytes`],
-  [(_, plain) => plain.split('.').slice(1).some(ending => serverPages.test(ending)), 'may not have an ending that web servers run'],
-  [(_, plain) => plain.split('.').slice(1, -1).some(ending => programs.test(ending)), 'may not have the ending of a program before another one']
+  [(_, plain) => plain.split('.').slice(1).some(ending => serverPages.test(ending.trim())), 'may not have an ending that web servers run'],
+  [(_, plain) => plain.split('.').slice(1, -1).some(ending => programs.test(ending.trim())), 'may not have the ending of a program before another one']
 ]
 
 function refusal (why: string): MediaError {

@@ -24,9 +24,9 @@ async function site (t: Test): Promise<Site> {
   let status = 500
   const server = await origin(t, (_request, response) => response.writeHead(status).end(), { gather: true })
   const webhooks = { one: webhook(`${server.url}/one`, { attempts: 2 }), two: webhook(`${server.url}/two`, { attempts: 1, events: ['file.deleted'] }) }
-  const config = { uploads: { directory: 'state' }, sources: { files: { driver: 'file', root: '.' } }, mounts: [{ prefix: '/photos', source: 'files' }], events: { webhooks } }
+  const config = { uploads: { directory: '.state' }, sources: { files: { driver: 'file', root: '.' } }, mounts: [{ prefix: '/photos', source: 'files' }], events: { webhooks } }
   const cwd = await scratch(t, { 'media.config.json': JSON.stringify(config) })
-  return { cwd, uploads: join(cwd, 'state'), server, webhooks, mend: () => { status = 204 } }
+  return { cwd, uploads: join(cwd, '.state'), server, webhooks, mend: () => { status = 204 } }
 }
 
 function died (uploads: string): number {
@@ -93,11 +93,11 @@ t.test('names that a terminal would act on are escaped', async t => {
 
 t.test('what cannot be read is listed, and what stands in the way told', async t => {
   const cwd = await scratch(t, {
-    'media.config.json': '{"uploads":{"directory":"state"}}',
-    'state/events/dead/webhooks.one/001762344000000.abc': 'garbage'
+    'media.config.json': '{"uploads":{"directory":".state"}}',
+    '.state/events/dead/webhooks.one/001762344000000.abc': 'garbage'
   })
   t.same(await here(cwd), { code: 0, stdout: 'abc\tunreadable\t""\twebhooks.one\t0 attempts\tunknown\t2025-11-05T12:00:00.000Z\n', stderr: '' })
-  const broken = await scratch(t, { 'media.config.json': '{"uploads":{"directory":"state"}}', 'state/events/dead': 'a file' })
+  const broken = await scratch(t, { 'media.config.json': '{"uploads":{"directory":".state"}}', '.state/events/dead': 'a file' })
   t.match(await here(broken), { code: 1, stdout: '', stderr: /^ENOTDIR: / })
 })
 

@@ -84,6 +84,14 @@ export function bucketConfig ({ endpoint, region, accessKeyId, secretAccessKey, 
   return { driver: 's3', endpoint, region, accessKeyId, secretAccessKey, bucket, prefix: '', pathStyle: true, connections: 64, timeoutMs: 30_000, partBytes: 8_388_608, presignSeconds: 300, ...choices }
 }
 
+/** Whether it is the front end that has the port: another daemon may have been faster, which starts the whole anew. */
+async function speaksHttp (port: number): Promise<boolean> {
+  return await fetch(`http://127.0.0.1:${port}/`).then(async answer => { await answer.arrayBuffer(); return true }, (error: Error & { cause?: { code?: string } }) => {
+    if (error.cause?.code?.startsWith('HPE_') === true) throw new Error('Another server has the port')
+    return false
+  })
+}
+
 function whyNot (): string | false {
   if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return 'Ceph\'s radosgw is there as Debian packages alone'
   const { status, stderr } = spawnSync('bash', ['test/services/radosgw.sh', packages], { encoding: 'utf8' })
@@ -138,7 +146,7 @@ class Cluster {
 
   async startFrontEnd (): Promise<void> {
     this.#frontEnd = this.#spawn('radosgw', '-n', 'client.rgw', '-f')
-    await this.#up('client.rgw', this.#frontEnd, async () => await accepts(this.#port))
+    await this.#up('client.rgw', this.#frontEnd, async () => await accepts(this.#port) && await speaksHttp(this.#port))
   }
 
   async #up (name: string, program: ChildProcess, isSo: () => boolean | Promise<boolean>): Promise<void> {

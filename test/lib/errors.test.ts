@@ -38,7 +38,7 @@ t.test('a status stands for the general code of that status', async t => {
 
 t.test('an unknown client status is the client\'s fault, any other number ours', async t => {
   for (const status of [402, 418, 499]) t.equal(failureOfStatus(status), 'client-error', String(status))
-  for (const status of [507, 599]) t.equal(failureOfStatus(status), 'server-error', String(status))
+  for (const status of [508, 599]) t.equal(failureOfStatus(status), 'server-error', String(status))
   t.match(problem('client-error', { status: 410 }), { status: 410, title: 'Gone' })
   t.match(problem('client-error', { status: 499 }), { status: 499, title: 'The request cannot be answered' })
   for (const status of [0, 200, 304, 399, 600, Number.NaN, Number.POSITIVE_INFINITY]) t.equal(failureOfStatus(status), 'internal', String(status))

@@ -3,7 +3,7 @@ import { interpolate, valueOf, variables, withEnvironment } from '../../../lib/c
 
 t.test('every scalar of the schema that a variable sets is known by its name', t => {
   const names = variables().map(({ name, keys }) => `${name} ${keys.join('.')}`)
-  t.strictSame(names, ['HOST server.host', 'PORT server.port', 'PUBLIC_URL publicUrl', 'TRUSTED_PROXIES trustedProxies', 'LOG_LEVEL log.level', 'LOG_FILE log.file', 'LOG_REQUESTS log.requests', 'SERVER_TIMING log.serverTiming', 'IMAGE_WORKERS images.workers', 'IMAGE_CACHE images.cache.directory', 'IMAGE_CACHE_REDIS images.cache.redis', 'HTTP_CACHE httpCache.directory', 'RATE_LIMIT_REDIS rateLimits.redis'])
+  t.strictSame(names, ['HOST server.host', 'PORT server.port', 'PUBLIC_URL publicUrl', 'TRUSTED_PROXIES trustedProxies', 'LOG_LEVEL log.level', 'LOG_FILE log.file', 'LOG_REQUESTS log.requests', 'SERVER_TIMING log.serverTiming', 'IMAGE_WORKERS images.workers', 'IMAGE_CACHE images.cache.directory', 'IMAGE_CACHE_REDIS images.cache.redis', 'HTTP_CACHE httpCache.directory', 'UPLOADS_DIRECTORY uploads.directory', 'UPLOADS_REDIS uploads.redis', 'RATE_LIMIT_REDIS rateLimits.redis'])
   for (const { name, description } of variables()) t.not(description, '', name)
   t.end()
 })

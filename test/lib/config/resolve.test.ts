@@ -27,6 +27,8 @@ t.test('an empty configuration gets every default', async t => {
     },
     trustedProxies: [],
     httpCache: { memoryBytes: 67_108_864, diskBytes: 1_073_741_824, directory: '/.cache/http' },
+    uploads: { directory: '/.uploads', maxConcurrent: 256, stallMs: 30_000, timeoutMs: 3_600_000, expiryMs: 86_400_000 },
+    events: { webhooks: {} },
     rateLimits: { whenRedisFails: 'local', maxClients: 100_000 },
     strategies: {},
     plugins: {},
@@ -46,7 +48,7 @@ t.test('defaults stand inside the kinds of sources, the items of lists and what 
     all: { driver: 'tree', branches: [{ path: '/', source: 'files' }] }
   })
   const rest = { permission: 'read', delivery: 'serve', upstreamPath: '/', live: false, digest: false, plugins: [], index: ['index.html'], listing: false, precompressed: true, resourcePolicy: 'cross-origin', trustActiveContent: false }
-  t.strictSame(config.mounts.map(({ images: _images, rewrite: _rewrite, redirect: _redirect, ...mount }) => mount), [
+  t.strictSame(config.mounts.map(({ images: _images, rewrite: _rewrite, redirect: _redirect, writing: _writing, ...mount }) => mount), [
     {
       ...rest,
       prefix: '/',
@@ -151,7 +153,7 @@ t.test('every mistake is told at once, each with its path, what was expected and
     'server.port: Expected a whole number but received "80"',
     'server.prot: Unknown key. Did you mean port?',
     'server.shutdownDelayMs: Expected at least 0 but received -1',
-    'sources.disk.driver: Expected one of file, tree, http, remote but received "flie". Did you mean file?',
+    'sources.disk.driver: Expected one of file, tree, http, remote, s3 but received "flie". Did you mean file?',
     'sources.files.root: Expected a text, but it is missing',
     'sources.files.rot: Unknown key. Did you mean root?',
     'sources.files.symlinks: Expected one of inside, deny, follow but received "insid". Did you mean inside?',
@@ -159,8 +161,8 @@ t.test('every mistake is told at once, each with its path, what was expected and
     'sources.loop.branches: Expected no branch that leads back to the tree itself',
     'sources.loop.branches[0].path: Expected something like "/photos" but received "x"',
     'sources.loop.branches[1].source: Expected the name of a source but received "gnoe". Did you mean gone?',
-    'sources.no.driver: Expected one of file, tree, http, remote, but it is missing',
-    'sources.number.driver: Expected one of file, tree, http, remote but received 5',
+    'sources.no.driver: Expected one of file, tree, http, remote, s3, but it is missing',
+    'sources.number.driver: Expected one of file, tree, http, remote, s3 but received 5',
     'sources.tree.branches: Expected a list of at least 1 but received []',
     'sources[9]: Expected a name such as files but received "9"',
     'trustedProxies[1]: Expected a CIDR range such as 10.0.0.0/8 but received nowhere'
