@@ -189,7 +189,7 @@ t.test('what is certain already is refused before anything is sent', async t => 
   const seen: unknown[] = []
   const served = await resumableServer(t, { admit: async file => { seen.push(file); throw new MediaError('conflict') } })
   t.equal((await create(served, { 'upload-length': '3' })).status, 409)
-  t.same(seen, [{ filename: 'a.bin', declaredType: undefined, size: 3 }])
+  t.same(seen, [{ filename: 'a.bin', declaredType: undefined, size: 3, waiting: 0 }])
   t.same(readdirSync(served.directory), [])
 })
 
