@@ -23,7 +23,7 @@ const directory: Found = Object.freeze({ kind: 'directory' })
  *
  * @throws nothing; a write beyond `maxBytes` is refused with `insufficient-storage`
  */
-export function memorySource (options: MemorySourceOptions): Source {
+export function memorySource (options: MemorySourceOptions): Source & { readonly writing: Writable } {
   const files = new MemoryFiles(options.maxBytes)
   return {
     stat (key) {

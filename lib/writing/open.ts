@@ -5,12 +5,13 @@ import { openEvents, type Events } from '../events/open.ts'
 import { originMatchers } from '../http/origin.ts'
 import type { Images } from '../image/registry.ts'
 import { RedisLink } from '../cache/redis-link.ts'
-import { pathBelow, type Key } from '../paths/request-path.ts'
+import type { Key } from '../paths/request-path.ts'
 import type { Sources } from '../sources/registry.ts'
 import { filesOf } from '../sources/walk.ts'
 import type { Writable } from '../sources/writing.ts'
+import { happened } from './happened.ts'
 import { MakeAhead } from './make-ahead.ts'
-import { factsOf, type FileEvent, type Invalidation } from './parts.ts'
+import type { Invalidation } from './parts.ts'
 import type { Patience } from './patience.ts'
 import { openQuotas } from './quotas.ts'
 import { ResumableUploads } from './resumable/resumable-uploads.ts'
@@ -67,7 +68,7 @@ export async function openWriting (config: Readonly<Config>, surroundings: Writi
   const quotas = await openQuotas({ directory: join(directory, 'quotas'), mounts: mounts.map(({ prefix, writing }) => ({ prefix, quotas: writing.quotas })), redis, walk: prefix => filesWithSizes(sources, mountOf.get(prefix) as MountConfig, log), log })
   const slots = new UploadSlots(config.uploads.maxConcurrent)
   const resumable = await ResumableUploads.open({ directory: join(directory, 'resumable'), expiryMs, stallMs, timeoutMs, redis, slots, log })
-  const events = await openEvents(config, { log, resolve: async event => await happened(event, sources, mountOf.get(event.mount), root) })
+  const events = await openEvents(config, { log, resolve: async event => await happened(event, { sources, mount: mountOf.get(event.mount), root }) })
   const stores = new Set(mounts.flatMap(mount => sources.writing(mount) ?? []))
   const spoolDirectory = join(directory, 'spool')
   const sweep = (): void => {
@@ -122,17 +123,6 @@ function invalidationOf ({ sources, images, log }: WritingSurroundings): Invalid
       )
     }
   }
-}
-
-/** Whether what was announced before the process ended did happen. */
-async function happened (event: FileEvent, sources: Sources, mount: MountConfig | undefined, root: string): Promise<Partial<FileEvent> | undefined> {
-  const path = mount === undefined ? undefined : pathBelow(event.path, `${root}${mount.prefix === '/' ? '' : mount.prefix}`)
-  if (mount === undefined || path === undefined) return undefined
-  const found = await sources.plain(mount).stat(path.key)
-  if (event.type === 'file.deleted') return found === undefined ? {} : undefined
-  // Whether it was there before is not asked: clocks of stores are coarse, and telling twice harms less than not telling.
-  if (found?.kind !== 'file') return undefined
-  return event.size === undefined || event.size === found.representation.size ? factsOf(found) : undefined
 }
 
 /** What a mount holds already. */

@@ -33,11 +33,12 @@ export interface WritableOptions {
 
 /** A server with one mount, `/files`, that the writer may write to and everybody read. */
 export async function serveWritable (t: Test, { files = {}, writing = {}, mount = {}, rest = {} }: WritableOptions = {}): Promise<Served & { root: string, state: string }> {
-  const [root, state] = [await scratch(t, files), await scratch(t)]
+  const [root, state, cache] = [await scratch(t, files), await scratch(t), await scratch(t)]
   const served = await serveMedia(t, {
     sources: { files: { driver: 'file', root } },
     strategies,
     uploads: { directory: state },
+    images: { cache: { directory: cache } },
     mounts: [{ prefix: '/files', source: 'files', permission: 'read-write', access: { read: 'public', write: ['keys'] }, writing, ...mount }],
     ...rest
   } as MediaOptions)

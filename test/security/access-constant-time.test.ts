@@ -106,5 +106,8 @@ t.test('a signature of a shared secret is compared in constant time by the libra
 t.test('nobody else has a secret to compare', async t => {
   const elsewhere = ['lib', 'plugins', 'routes'].flatMap(folder => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')).map(name => `${folder}/${name}`)).filter(file => !modules.includes(file))
   t.ok(elsewhere.length > 100)
-  for (const file of elsewhere) t.notMatch(code(file), /\b(?:createHmac|timingSafeEqual|createSecretKey)\b|(?:secret|apiKey|signature) [!=]==? (?!undefined|null|')/i, file)
+  // Messages are signed for others to compare: nothing that came from anybody is held against that.
+  const signs = 'lib/events/signature.ts'
+  t.notMatch(code(signs), /timingSafeEqual|request|headers\[/, signs)
+  for (const file of elsewhere) t.notMatch(code(file), file === signs ? /(?:secret|apiKey|signature) [!=]==? (?!undefined|null|')/i : /\b(?:createHmac|timingSafeEqual|createSecretKey)\b|(?:secret|apiKey|signature) [!=]==? (?!undefined|null|')/i, file)
 })
