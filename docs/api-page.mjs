@@ -15,7 +15,7 @@ function members (title, schema) {
 }
 
 function section ([name, { method, url, summary, description, query, body, headers, answers, failures: codes }]) {
-  const good = Object.entries(answers).map(([status, { description }]) => `${code(status)} ${description.charAt(0).toLowerCase()}${description.slice(1)}`)
+  const good = Object.entries(answers).map(([status, { description: text }]) => `${code(status)} ${text.charAt(0).toLowerCase()}${text.slice(1)}`)
   const bad = codes.map(each => `${code(each)} ${failures[each][0]}`)
   return [
     `## ${summary}`,

@@ -162,7 +162,7 @@ export async function openMounts<Request extends Asking> (config: Readonly<Confi
   return {
     images,
     upstreams,
-    places: [...placesOf(config.mounts).map(place => ({ ...place, parts: partsOf(place.mount) })), ...api === undefined ? [] : [{ mount: api.place, prefix: api.place.prefix, parts: api.parts }]],
+    places: [...placesOf(config.mounts).map(({ mount, prefix }) => ({ mount, prefix, parts: partsOf(mount) })), ...api === undefined ? [] : [{ mount: api.place, prefix: api.place.prefix, parts: api.parts }]],
     details (strategies) {
       const described = { upstreams: Object.keys(config.upstreams).length === 0 ? undefined : () => upstreams.state(), signatures: signatureStates(strategies), events: writing === undefined || Object.keys(writing.events.state()).length === 0 ? undefined : () => writing.events.state() }
       return Object.entries(described).flatMap(([section, states]) => states === undefined ? [] : [{ section, states }])

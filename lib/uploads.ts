@@ -36,7 +36,7 @@ export interface OpenUploads {
   readonly mount: WritableParts
   readonly events: Events
   /** Once requests have ended. */
-  close (): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 const silent: AccessLog = { info () {}, warn () {} }

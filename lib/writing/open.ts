@@ -117,10 +117,12 @@ function invalidationOf ({ sources, images, log }: WritingSurroundings): Invalid
     async forget (paths) {
       sources.doubt()
       if (paths.length === 0) return
-      await images.written().then(
-        ({ behind }) => { if (behind.length > 0) log.warn({ behind, paths }, 'Instances have not taken note of a file that was written') },
-        (error: unknown) => log.warn({ err: error, paths }, 'Other instances could not be told of a file that was written')
-      )
+      try {
+        const { behind } = await images.written()
+        if (behind.length > 0) log.warn({ behind, paths }, 'Instances have not taken note of a file that was written')
+      } catch (error) {
+        log.warn({ err: error, paths }, 'Other instances could not be told of a file that was written')
+      }
     }
   }
 }

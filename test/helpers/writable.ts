@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { MediaOptions } from '../../app.ts'
 import { keyHash } from '../../lib/access/api-keys.ts'
 import { scratch, serveMedia, ask, type Answer, type Served, type Test } from './app.ts'
 
@@ -41,7 +40,7 @@ export async function serveWritable (t: Test, { files = {}, writing = {}, mount 
     images: { cache: { directory: cache } },
     mounts: [{ prefix: '/files', source: 'files', permission: 'read-write', access: { read: 'public', write: ['keys'] }, writing, ...mount }],
     ...rest
-  } as MediaOptions)
+  })
   return Object.assign(served, { root, state })
 }
 

@@ -7,7 +7,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
-import { ask, raw, scratch, type Answer, type Served } from '../helpers/app.ts'
+import { ask, raw, scratch, type Answer, type Served, type Test } from '../helpers/app.ts'
 import { eventually, openBelow } from '../helpers/process.ts'
 import { inSeconds, token } from '../helpers/tokens.ts'
 import { asWriter, form, put, serveWritable } from '../helpers/writable.ts'
@@ -15,8 +15,8 @@ import { asWriter, form, put, serveWritable } from '../helpers/writable.ts'
 const secret = randomBytes(48).toString('base64')
 
 /** A server whose writers prove who they are by where they are, or by a token for some paths. */
-async function serveOthers (test: typeof t, mount: Record<string, unknown> = {}): Promise<Served & { root: string }> {
-  return await serveWritable(test as never, {
+async function serveOthers (test: Test, mount: Record<string, unknown> = {}): Promise<Served & { root: string }> {
+  return await serveWritable(test, {
     mount: { access: { read: 'public', write: ['office', 'staff'] }, ...mount },
     rest: { strategies: { office: { driver: 'ip', allow: ['192.0.2.1'] }, near: { driver: 'ip', allow: ['127.0.0.1'] }, staff: { driver: 'jwt', algorithms: ['HS256'], key: secret } } }
   })
@@ -30,7 +30,7 @@ async function post (served: Served, path: string, headers: Record<string, strin
 }
 
 t.test('pages of other sites send no forms in the name of whoever looks at them', async t => {
-  const served = await serveOthers(t as never, { access: { write: ['near'] }, cors: { origins: ['https://app.example.com'] } })
+  const served = await serveOthers(t, { access: { write: ['near'] }, cors: { origins: ['https://app.example.com'] } })
   const own = `http://127.0.0.1:${served.port}`
   const from: Array<[Record<string, string>, number]> = [
     [{}, 201], [{ origin: own }, 201], [{ 'sec-fetch-site': 'same-origin', origin: own }, 201], [{ 'sec-fetch-site': 'none' }, 201], [{ 'sec-fetch-site': 'cross-site', origin: 'https://app.example.com' }, 201],
@@ -40,7 +40,7 @@ t.test('pages of other sites send no forms in the name of whoever looks at them'
 })
 
 t.test('who may write one file writes no other below its name, nor beside it', async t => {
-  const served = await serveOthers(t as never)
+  const served = await serveOthers(t)
   const one = bearer('/files/u9/cat.txt')
   t.equal((await ask(served, '/files/u9/cat.txt', { method: 'PUT', body: 'x', headers: one })).status, 201)
   t.equal((await ask(served, '/files/u9/cat.txt', { method: 'DELETE', headers: one })).status, 204)
@@ -56,7 +56,7 @@ t.test('who may write one file writes no other below its name, nor beside it', a
 })
 
 t.test('what would be read as a variant of another file is not written', async t => {
-  const served = await serveOthers(t as never)
+  const served = await serveOthers(t)
   const headers = bearer('/files/u1/')
   for (const path of ['/files/_ipx/u2/u1/a.txt', '/_ipx/w_10/files/u1/a.txt']) {
     for (const method of ['PUT', 'DELETE']) t.ok((await ask(served, path, { method, body: 'x', headers })).status >= 400, `${method} ${path}`)

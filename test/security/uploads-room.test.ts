@@ -8,7 +8,6 @@ import t from 'tap'
 import { ask, scratch, serveMedia, type Served, type Test } from '../helpers/app.ts'
 import { eventually } from '../helpers/process.ts'
 import { asWriter, form, put, serveWritable, strategies } from '../helpers/writable.ts'
-import type { MediaOptions } from '../../app.ts'
 
 const MIB = 1024 * 1024
 
@@ -116,7 +115,7 @@ t.test('quotas count what is there, and give back what is deleted', async t => {
     strategies,
     uploads: { directory: state },
     mounts: [{ prefix: '/files', source: 'files', permission: 'read-write', access: { write: ['keys'] }, writing: { quotas: { mount: { bytes: 3000 }, principal: { files: 2 } } } }]
-  } as MediaOptions)
+  })
   t.equal((await put(served, '/files/a.bin', Buffer.alloc(1500))).status, 201)
   t.match(JSON.parse((await put(served, '/files/b.bin', Buffer.alloc(600))).text), { status: 507, code: 'quota-exceeded' })
   t.equal((await put(served, '/files/a.bin', Buffer.alloc(1900))).status, 204, 'what is replaced makes room')

@@ -110,7 +110,9 @@ t.test('what fails in the store is not believed to be as it was', async t => {
 
 t.test('faults of a form that are not its own stay what they are', async t => {
   const fault = new Error('of something else')
-  const failing = async function * (): AsyncGenerator<never> { throw fault }
+  const failing = async function * (): AsyncGenerator<never> {
+    yield await Promise.reject(fault)
+  }
   await t.rejects(keepForm(failing(), async () => { throw fault }, new AbortController().signal), fault)
 })
 
