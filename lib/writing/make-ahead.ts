@@ -1,7 +1,9 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { AccessLog } from '../access/access.ts'
 import type { MountImages } from '../image/mount-images.ts'
 import { pathBelow } from '../paths/request-path.ts'
 import type { Source } from '../sources/source.ts'
+import { CLOCK_GRAIN_MS } from '../sources/stored-file.ts'
 import type { FileEvent } from './parts.ts'
 
 /** Pictures that wait to be made ahead: at more, further ones are made when they are asked for. Whoever uploads pushes against it. */
@@ -55,8 +57,12 @@ export class MakeAhead {
   async #make (path: string): Promise<void> {
     const { prefix, images, source, presets } = this.#options
     const key = pathBelow(path, prefix)?.key
-    const found = key === undefined ? undefined : await source.stat(key)
-    if (key === undefined || found?.kind !== 'file' || !found.representation.type.startsWith('image/')) return
+    const written = key === undefined ? undefined : await source.stat(key)
+    if (key === undefined || written?.kind !== 'file' || !written.representation.type.startsWith('image/')) return
+    // What was changed a moment ago gets variants of another name, since it may be changed again unseen.
+    await wait(Math.max(0, written.changed + CLOCK_GRAIN_MS - Date.now() + 1), undefined, { signal: this.#closing.signal })
+    const found = await source.stat(key)
+    if (found?.kind !== 'file') return
     for (const preset of presets) {
       for (const makeable of await images.variants({ asked: { values: {}, preset, info: false }, path, key }, found)) await images.keep(makeable, this.#closing.signal)
     }

@@ -74,6 +74,7 @@ t.test('presets are made ahead, and who replaces a picture gets variants of the 
   const thumb = async (): Promise<Answer> => await ask(served, '/files/a.jpg?preset=thumb')
   t.ok(await eventually(async () => (await ask(served, '/files/a.jpg?preset=thumb', { method: 'HEAD' })).headers['content-length'] !== undefined), 'it is there before anybody asked for it')
   const before = await thumb()
+  t.match(before.headers['x-cache'], /^hit/, 'and it is that which is sent')
   t.match(await sharp(before.body).metadata(), { width: 64, height: 64 })
   const red = await sharp({ create: { width: 300, height: 300, channels: 3, background: '#ff0000' } }).jpeg().toBuffer()
   t.equal((await put(served, '/files/a.jpg', red)).status, 204)
