@@ -8,29 +8,14 @@ import { readOn } from '../lib/http/linger.ts'
 import { turnOf } from '../lib/http/pipelined-turn.ts'
 import { decodePath, encodeSegment, pathBelow, type Key, type RequestPath } from '../lib/paths/request-path.ts'
 import { keepForm, MAX_FIELD_BYTES, MAX_FIELDS, MAX_PART_HEADERS, type FormPart } from '../lib/writing/form.ts'
-import { whileItComes, type Patience } from '../lib/writing/patience.ts'
-import type { UploadSlots } from '../lib/writing/slots.ts'
+import { whileItComes } from '../lib/writing/patience.ts'
 import type { StoredFile } from '../lib/writing/mount-writer.ts'
 import { resumableAt } from '../lib/writing/resumable/protocol.ts'
-import type { ResumablePlace, ResumableUploads } from '../lib/writing/resumable/resumable-uploads.ts'
+import type { ResumablePlace } from '../lib/writing/resumable/resumable-uploads.ts'
+import type { WritableParts as WritableMount } from '../lib/writing/open.ts'
 import { conditionOf, contentOf } from '../lib/writing/write-request.ts'
-import type { Writer } from '../lib/writing/writer.ts'
 
-/** Files of a source that one URL prefix lets clients write. */
-export interface WritableMount {
-  /** The whole prefix in the URL, without a trailing slash; `''` at the root. */
-  readonly prefix: string
-  readonly writer: Writer
-  readonly resumable: ResumableUploads
-  /** Bytes of the largest file. */
-  readonly maxBytes: number
-  /** The most files of one form. */
-  readonly maxFiles: number
-  readonly slots: UploadSlots
-  readonly patience: Patience
-  /** Origins whose pages may send forms, as `originMatchers` compiles them. */
-  readonly origins: ReadonlyArray<string | RegExp>
-}
+export type { WritableParts as WritableMount } from '../lib/writing/open.ts'
 
 /** Reads the parts of a form: @fastify/multipart's, where it is registered. */
 export type PartsOf = (limits: { readonly limits: Readonly<Record<string, number>>, readonly preservePath: boolean, readonly throwFileSizeLimit: boolean }) => AsyncIterable<FormPart>

@@ -20,16 +20,19 @@ import { Spooled } from './spool.ts'
 import { isWritable } from './writable-mounts.ts'
 import { Writer } from './writer.ts'
 
-/** What writes the files of one mount. */
+/** Files of a source that one URL prefix lets clients write. */
 export interface WritableParts {
+  /** The whole prefix in the URL, without a trailing slash; `''` at the root. */
   readonly prefix: string
   readonly writer: Writer
   readonly resumable: ResumableUploads
+  /** Bytes of the largest file. */
   readonly maxBytes: number
+  /** The most files of one form. */
   readonly maxFiles: number
   readonly slots: UploadSlots
   readonly patience: Patience
-  /** Origins whose pages may send forms, compiled. */
+  /** Origins whose pages may send forms, as `originMatchers` compiles them. */
   readonly origins: ReadonlyArray<string | RegExp>
 }
 

@@ -11,7 +11,7 @@ import { StoreFault, type VariantKey } from '../../../lib/cache/store.ts'
 import { LargeFiles } from '../../../lib/sources/large-files.ts'
 import { keyOf, opened, storeContract, variantOf } from '../../contracts/variant-store.ts'
 import { scratch } from '../../helpers/app.ts'
-import { cacheChild } from '../../helpers/cache-process.ts'
+import { childOf } from '../../helpers/child.ts'
 import { eventually, openBelow } from '../../helpers/process.ts'
 
 interface Opened { store: DiskStore, directory: string, faults: StoreFault[] }
@@ -242,7 +242,7 @@ t.test('kill -9 in the midst of 1,000 writes leaves whole variants only', { time
   const directory = join(await scratch(t), 'cache')
   let written = 0
   for (let round = 0; written < 1000; round++) {
-    const child = cacheChild(t, ['write', directory])
+    const child = childOf(t, 'cache-child', ['write', directory])
     t.ok(await eventually(() => child.lines().length > 10 + round, 15_000), child.errors())
     await wait(round * 7 % 23)
     await child.kill()

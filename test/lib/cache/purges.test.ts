@@ -9,7 +9,7 @@ import { covers, originalTag, purgeTag, tagsCovering } from '../../../lib/cache/
 import { LocalLedger, Purges, type PurgeLedger } from '../../../lib/cache/purges.ts'
 import { keyOf, variantOf } from '../../contracts/variant-store.ts'
 import { scratch } from '../../helpers/app.ts'
-import { cacheChild } from '../../helpers/cache-process.ts'
+import { childOf } from '../../helpers/child.ts'
 import { eventually } from '../../helpers/process.ts'
 
 const cat = [originalTag('/photos/cat.jpg'), 'pets']
@@ -147,7 +147,7 @@ t.test('purges in a directory', t => {
 
   t.test('reach another process, and are seen by it before they settle', async t => {
     const { directory, one } = await two(t)
-    const child = cacheChild(t, ['purges', directory])
+    const child = childOf(t, 'cache-child', ['purges', directory])
     t.ok(await eventually(() => child.lines().length === 1, 10_000), child.errors())
     const outcome = await one.purge('original:/photos/a.jpg')
     t.same(outcome.behind, [])

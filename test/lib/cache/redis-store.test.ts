@@ -9,7 +9,7 @@ import { RedisLink } from '../../../lib/cache/redis-link.ts'
 import { RedisStore, type RedisStoreOptions } from '../../../lib/cache/redis-store.ts'
 import type { MakingLease, StoredVariant, StoreFault } from '../../../lib/cache/store.ts'
 import { keyOf, opened, storeContract, variantOf } from '../../contracts/variant-store.ts'
-import { cacheChild } from '../../helpers/cache-process.ts'
+import { childOf } from '../../helpers/child.ts'
 import { eventually } from '../../helpers/process.ts'
 import { noRedis, testRedis, type TestRedis } from '../../helpers/redis.ts'
 
@@ -124,7 +124,7 @@ t.test('of many who miss at once one gets the lease, the others what it made', {
 
 t.test('two processes that want the same cold variant make it once', { skip }, async t => {
   const { url } = await testRedis(t)
-  const children = [0, 1].map(() => cacheChild(t, ['make', url, keyOf('cold')]))
+  const children = [0, 1].map(() => childOf(t, 'cache-child', ['make', url, keyOf('cold')]))
   for (const child of children) t.ok(await eventually(() => child.lines()[0] === 'ready', 10_000), child.errors())
   for (const child of children) child.say('go\n')
   for (const child of children) t.ok(await eventually(() => child.lines().length === 2), child.errors())

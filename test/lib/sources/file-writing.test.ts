@@ -11,7 +11,7 @@ import { textAt, unlessThere, writableContract, write, writingOf } from '../../c
 import { scratch, type Test } from '../../helpers/app.ts'
 import { brokenDisk } from '../../helpers/disk-faults.ts'
 import { eventually, openBelow } from '../../helpers/process.ts'
-import { writingChild } from '../../helpers/writing-process.ts'
+import { childOf } from '../../helpers/child.ts'
 
 const key = (text: string): Key => text as Key
 
@@ -357,7 +357,7 @@ t.test('a directory below the root that the server may not write is refused, bef
   const source = await open(t, root)
   for (const name of ['', 'open']) await chmod(join(root, name), 0o777)
   await chmod(join(root, 'closed'), 0o555)
-  const child = writingChild(t, ['begin', root, 'closed/a.txt', 'closed/new/b.txt', 'open/b.txt'])
+  const child = childOf(t, 'writing-child', ['begin', root, 'closed/a.txt', 'closed/new/b.txt', 'open/b.txt'])
   await eventually(() => child.lines().length === 3 || child.errors() !== '')
   t.same(child.lines(), ['closed/a.txt forbidden', 'closed/new/b.txt forbidden', 'open/b.txt begun'])
   await unprivileged(async () => {

@@ -9,14 +9,14 @@ import { filesOf } from '../../../lib/sources/walk.ts'
 import { writingOf } from '../../contracts/writable.ts'
 import { scratch } from '../../helpers/app.ts'
 import { eventually } from '../../helpers/process.ts'
-import { writingChild } from '../../helpers/writing-process.ts'
+import { childOf } from '../../helpers/child.ts'
 
 /** Uploads that have to be begun before it is enough. */
 const UPLOADS = 500
 
 t.test('of several processes that replace what they saw, none undoes what another did', async t => {
   const root = await scratch(t)
-  const children = [0, 1, 2].map(() => writingChild(t, ['count', root, '40']))
+  const children = [0, 1, 2].map(() => childOf(t, 'writing-child', ['count', root, '40']))
   await eventually(() => children.every(child => child.lines().includes('ready')))
   for (const child of children) child.say('go\n')
   await eventually(() => children.every(child => child.lines().includes('counted') || child.errors() !== ''), 60_000)
@@ -33,7 +33,7 @@ t.test('a process that is killed at any moment of its uploads loses none that wa
   let uploads = 0
   let rounds = 0
   while (uploads < UPLOADS) {
-    const child = writingChild(t, ['write', root])
+    const child = childOf(t, 'writing-child', ['write', root])
     await eventually(() => child.lines().some(line => line.startsWith('done')) || child.errors() !== '')
     await wait(randomInt(200)) // any moment is the point
     await child.kill()

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import type { Test } from './app.ts'
 
-/** A process of `writing-child.ts`. */
-export interface WritingChild {
+/** Another process, of a program beside this one. */
+export interface Child {
   /** What it said so far, in whole lines. */
   lines (): string[]
   errors (): string
@@ -11,9 +11,9 @@ export interface WritingChild {
   kill (): Promise<void>
 }
 
-/** Starts another process that writes, for at most the length of a test. */
-export function writingChild (t: Test, parameters: readonly string[]): WritingChild {
-  const child = spawn(process.execPath, ['--import=./test/loader/ts.mjs', 'test/helpers/writing-child.ts', ...parameters], { env: { ...process.env, NODE_OPTIONS: '' } })
+/** Starts a program of this directory in a process of its own, for at most the length of a test. */
+export function childOf (t: Test, program: 'cache-child' | 'writing-child', parameters: readonly string[]): Child {
+  const child = spawn(process.execPath, ['--import=./test/loader/ts.mjs', `test/helpers/${program}.ts`, ...parameters], { env: { ...process.env, NODE_OPTIONS: '' } })
   const closed = new Promise(resolve => child.once('close', resolve))
   let said = ''
   let errors = ''
